@@ -1,0 +1,41 @@
+// About ten rules that need types; Biome does the formatting (each rule here was seen to catch a planted mistake).
+import tseslint from 'typescript-eslint'
+
+const onlyTypesFromOutside = {
+  patterns: [
+    { group: ['node:*'], message: 'workflow code is deterministic: no Node built-ins' },
+    { group: ['../*'], allowTypeImports: true, message: 'workflow code imports only types from outside its folder' },
+  ],
+}
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', 'gaudi-runner/generated', '.data'] },
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },
+    plugins: { ts: tseslint.plugin },
+    rules: {
+      'ts/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: 'test', package: 'node:test' }] }],
+      'ts/no-misused-promises': 'error',
+      'ts/await-thenable': 'error',
+      'ts/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: false }],
+      'ts/only-throw-error': 'error',
+      'ts/no-explicit-any': 'error',
+      'ts/no-non-null-assertion': 'error',
+      'no-async-promise-executor': 'error',
+      'max-lines': ['error', 250],
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    ignores: ['infra/settings.ts', 'test/**'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'settings are read once, in infra/settings.ts' },
+      ],
+    },
+  },
+  { files: ['workflows/**/*.ts'], rules: { 'no-restricted-imports': 'off', 'ts/no-restricted-imports': ['error', onlyTypesFromOutside] } },
+  { files: ['test/**/*.ts'], rules: { 'ts/no-explicit-any': 'off', 'max-lines': ['error', 400] } },
+)

@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream'
+
+/** An object as it lies in the bucket. */
+export type StoredObject = { key: string; bytes: number; etag: string; modifiedAt: number }
+
+/** What an upload left behind; sha256 in hex, of the bytes as they passed. */
+export type Uploaded = { bytes: number; sha256: string; etag: string }
+
+export type GetOptions = {
+  /** As HTTP's Range header has it; one range. */
+  range?: string
+  ifNoneMatch?: string
+  ifMatch?: string
+  ifRange?: string
+  signal?: AbortSignal
+}
+
+/** The outcome of a GET, with S3's own answers to conditions and ranges. */
+export type Got =
+  | { kind: 'whole'; body: Readable; bytes: number; etag: string }
+  | { kind: 'part'; body: Readable; bytes: number; etag: string; contentRange: string }
+  | { kind: 'unchanged' }
+  | { kind: 'changed' }
+  | { kind: 'bad-range' }
+  | { kind: 'missing' }
+
+/** The bucket as the rest of the service sees it. Made by `connectObjectStore`; the S3 SDK is nowhere else. */
+export interface ObjectStore extends AsyncDisposable {
+  /** Streams a body of unknown length: parts of 8 MiB from one process-wide pool; an error or `signal` leaves nothing behind. */
+  upload(key: string, body: AsyncIterable<Uint8Array>, options?: { contentType?: string; signal?: AbortSignal }): Promise<Uploaded>
+  /** Stores a small body at once. */
+  put(key: string, body: Uint8Array | string, options?: { contentType?: string }): Promise<void>
+  get(key: string, options?: GetOptions): Promise<Got>
+  /** A small object whole, up to `limitBytes` (1 MiB); undefined when there is none. */
+  read(key: string, limitBytes?: number): Promise<Buffer | undefined>
+  head(key: string): Promise<StoredObject | undefined>
+  list(prefix: string): AsyncIterable<StoredObject>
+  /** Removes every object under the prefix, and every unfinished upload; returns how many there were. */
+  removeAll(prefix: string): Promise<number>
+  /** A URL that reads one object, for a child process that has no credentials. */
+  readUrl(key: string, seconds: number): Promise<string>
+  /** Resolves when the bucket answers; rejects with why not. */
+  ping(): Promise<void>
+}

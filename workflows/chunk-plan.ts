@@ -1,0 +1,41 @@
+import { analysisRate, type Order, type VoiceMode } from './order.js'
+
+/** Frames of a full chunk, and how many of the last chunk's frames the next one starts from. */
+export const chunkFrames = 81
+export const motionFrames = 9
+
+/** The model runs at the asked rate from 23 to 30 frames per second; others are converted when the file is assembled. */
+export function renderFps(fps: number): number {
+  return fps >= 23 && fps <= 30 ? fps : 25
+}
+
+/** Samples of the whole sound at 16 kHz: voices one after the other, or the longest of them. */
+export function soundSamples(voiceSamples: number[], mode: VoiceMode): number {
+  return mode === 'add' ? voiceSamples.reduce((sum, n) => sum + n, 0) : Math.max(...voiceSamples)
+}
+
+/** Whole frames that fit in so many samples at 16 kHz; at least one. */
+export function framesOf(samples: number, fps: number): number {
+  return Math.max(1, Math.floor((samples * fps) / analysisRate))
+}
+
+/** What is rendered for a number of frames: chunks of equal length, all but the first overlapping by the motion frames. */
+export type ChunkPlan = { chunks: number; framesPerChunk: number }
+
+/**
+ * Audio that fits one chunk gets one of the smallest 4n + 1 frames that hold it (at least 5: one second latent);
+ * longer audio 1 + ceil((L − 81) / 72) chunks (facts: pipeline 2.4; `chunk_table.json` of the reference).
+ */
+export function chunkPlan(frames: number): ChunkPlan {
+  if (frames <= chunkFrames) return { chunks: 1, framesPerChunk: Math.max(5, 4 * Math.ceil((frames - 1) / 4) + 1) }
+  return { chunks: 1 + Math.ceil((frames - chunkFrames) / (chunkFrames - motionFrames)), framesPerChunk: chunkFrames }
+}
+
+/** Frames that the render of an order yields, at `renderFps(order.fps)`. */
+export function orderFrames(order: Pick<Order, 'voices' | 'voiceMode' | 'fps'>): number {
+  const samples = soundSamples(
+    order.voices.map((voice) => voice.samples),
+    order.voiceMode,
+  )
+  return framesOf(samples, renderFps(order.fps))
+}

@@ -1,0 +1,33 @@
+/** Task queues. `videos` needs S3 only, `media` needs ffmpeg, `gaudi` has one slot a node. */
+export const queues = { videos: 'videos', media: 'media', gaudi: 'gaudi' } as const
+
+/** The queue of one node: re-attach, abort and clean up there. */
+export const nodeQueue = (node: string): string => `${queues.gaudi}-${node}`
+
+/** The workflow type: one execution per video, `workflowId` = the video's id. */
+export const videoWorkflow = 'video'
+
+/** The memo's one field, a `VideoMemo`. */
+export const videoMemoKey = 'video'
+
+/** Update: removes the video; rejected while it is being processed. Answers with the last `VideoMemo`. */
+export const deleteUpdate = 'delete'
+
+/** Signal of a `render` activity to its workflow: it has begun on a node (`RenderStarted`). */
+export const renderStartedSignal = 'renderStarted'
+export type RenderStarted = { node: string; generation: number; at: number }
+
+/** `ApplicationFailure.type` with which the `delete` update is refused while the video is processed. */
+export const deleteRefused = 'VideoIsProcessing'
+
+/** Search attributes: lists, queue positions and deltas. Their types are made known to the server at start-up. */
+export const searchAttributes = {
+  phase: 'VideoPhase',
+  tenant: 'VideoTenant',
+  priority: 'VideoPriority',
+  changedAt: 'VideoChangedAt',
+} as const
+
+/** Until there are API keys, every video belongs to this tenant, at this priority (1 first, 5 last). */
+export const defaultTenant = 'default'
+export const defaultPriority = 3

@@ -1,0 +1,17 @@
+/** Where every object lies. Names come from us: an id that we made, an extension from a closed list; never from a client. */
+export const objectKeys = {
+  video: (id: string) => `videos/${id}/`,
+  order: (id: string) => `videos/${id}/order.json`,
+  reference: (id: string, extension: string) => `videos/${id}/input/reference.${extension}`,
+  voice: (id: string, index: number, extension: string) => `videos/${id}/input/audio-${index + 1}.${extension}`,
+  /** What the ranks read: a picture as uploaded or a video at a constant rate; voices as 16 kHz mono WAV. */
+  preparedReference: (id: string, extension: string) => `videos/${id}/prepared/reference.${extension}`,
+  preparedVoice: (id: string, index: number) => `videos/${id}/prepared/voice-${index + 1}.wav`,
+  chunkSegment: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.mp4`,
+  chunkState: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.state`,
+  output: (id: string) => `videos/${id}/output.mp4`,
+  node: (node: string) => `nodes/${node}.json`,
+  nodes: 'nodes/',
+} as const
+
+const chunkName = (chunk: number): string => String(chunk).padStart(4, '0')

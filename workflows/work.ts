@@ -1,0 +1,22 @@
+import { chunkPlan, orderFrames } from './chunk-plan.js'
+import type { Order } from './order.js'
+
+/** Forward passes of the model per step: 3 with both guidances, 2 with one of them at 1, 1 with both (facts: pipeline 2.3). */
+export function guidancePasses({ textGuide, audioGuide }: Pick<Order, 'textGuide' | 'audioGuide'>): number {
+  if (textGuide !== 1) return 3
+  return audioGuide !== 1 ? 2 : 1
+}
+
+/** Tokens of one forward pass: latent frames × (16 × 16 pixel) patches. */
+export function tokensOf(frames: number, width: number, height: number): number {
+  return ((frames - 1) / 4 + 1) * (width / 16) * (height / 16)
+}
+
+/**
+ * Work of an order before it runs, in forward-tokens: chunks × steps × passes × tokens. Nodes measure how many they do
+ * per second; estimates are the one divided by the other.
+ */
+export function workOf(order: Order): number {
+  const { chunks, framesPerChunk } = chunkPlan(orderFrames(order))
+  return chunks * order.steps * guidancePasses(order) * tokensOf(framesPerChunk, order.width, order.height)
+}
