@@ -1,0 +1,89 @@
+import type { Registry } from 'prom-client'
+import type { z } from 'zod'
+import { type Health, startAdminServer } from './admin-server.js'
+import { createLog, type Log } from './log.js'
+import { createMetrics } from './metrics.js'
+import { BadSettings, readSettings, telemetrySettings } from './settings.js'
+
+type Shape = Record<string, z.ZodType>
+
+type Settings<S extends Shape> = z.infer<z.ZodObject<S>> & z.infer<z.ZodObject<typeof telemetrySettings>>
+
+/** What a program's `main` is given. It may set `health` once it has parts to speak of. */
+export type Program<S extends Shape> = {
+  readonly settings: Settings<S>
+  readonly log: Log
+  readonly registry: Registry
+  /** Aborted by SIGTERM and SIGINT: drain, then return. */
+  readonly signal: AbortSignal
+  health: Health
+}
+
+/**
+ * Runs one program of the service, from its settings to its exit code: 0 when `main` returns, 2 for wrong
+ * settings (all of them named on stderr), 1 for an unexpected error, which is logged whole.
+ *
+ * `main` logs `{ event: 'ready' }` when it is at work. The first SIGTERM or SIGINT asks it to drain, a second one ends it at once.
+ */
+export async function runProgram<S extends Shape>(
+  name: string,
+  shape: S,
+  main: (program: Program<S>) => Promise<void>,
+): Promise<void> {
+  const settings = settingsOrExit(shape)
+  const log = createLog({ program: name, level: settings.LOG_LEVEL })
+  const stopping = new AbortController()
+  const fatal = (err: unknown): never => {
+    log.fatal({ event: 'failed', err }, 'unexpected error')
+    process.exit(1)
+  }
+  process.on('uncaughtException', fatal) // unhandled rejections arrive here as well
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping.signal.aborted) process.exit(1)
+      log.info({ event: 'stopping', signal }, 'stopping')
+      stopping.abort()
+    })
+  }
+
+  const registry = createMetrics(name)
+  const program: Program<S> = {
+    settings,
+    log,
+    registry,
+    signal: stopping.signal,
+    health: () => Promise.resolve({}),
+  }
+  try {
+    await using admin = await startAdminServer({
+      port: settings.METRICS_PORT,
+      registry,
+      health: () => program.health(),
+    })
+    log.info({ event: 'admin', port: admin.port }, 'health and metrics are served')
+    await main(program)
+  } catch (error) {
+    // An abort that `main` let through is the way out that the signal asked for.
+    if (!(stopping.signal.aborted && isAbort(error))) fatal(error)
+  }
+  log.info({ event: 'stopped' }, 'stopped')
+  // Whatever still holds the process open belongs to nobody by now.
+  process.exit(0)
+}
+
+function settingsOrExit<S extends Shape>(shape: S): Settings<S> {
+  try {
+    // The one place outside infra/settings.ts: `main` gets what was read, never the environment.
+    // eslint-disable-next-line no-restricted-properties
+    const settings: unknown = readSettings(process.env, { ...shape, ...telemetrySettings })
+    return settings as Settings<S> // the compiler does not see that a merged shape gives both
+  } catch (error) {
+    if (!(error instanceof BadSettings)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(2)
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}
