@@ -1,0 +1,150 @@
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  paginateListObjectsV2,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { MultipartUpload } from './multipart-upload.js'
+import type { GetOptions, Got, ObjectStore, StoredObject, Uploaded } from './object-store.js'
+import { PartPool } from './part-pool.js'
+import { createS3Client, type S3Address } from './s3-client.js'
+import { calling, statusOf, storageError } from './s3-errors.js'
+import { getObject } from './s3-get.js'
+import { removalBatch, removeObjects, removeUnfinished } from './s3-removal.js'
+
+export { StorageAway } from './s3-errors.js'
+
+const pingMs = 3_000
+const smallObjectBytes = 2 ** 20
+const smallObjectMs = 30_000
+
+/**
+ * The bucket, made if it is not there. `bufferMiB` bounds the memory of all uploads together (64 by default).
+ * Every call rejects with `StorageAway` when S3 cannot be reached or does not manage to answer.
+ */
+export async function connectObjectStore(
+  settings: S3Address,
+  options: { bufferMiB?: number } = {},
+): Promise<ObjectStore> {
+  const s3 = createS3Client(settings)
+  try {
+    await ensureBucket(s3, settings.S3_BUCKET)
+  } catch (error) {
+    s3.destroy()
+    throw storageError(error)
+  }
+  return new S3ObjectStore(s3, settings.S3_BUCKET, new PartPool(options.bufferMiB ?? 64))
+}
+
+async function ensureBucket(s3: S3Client, Bucket: string): Promise<void> {
+  try {
+    await s3.send(new HeadBucketCommand({ Bucket }))
+  } catch (error) {
+    if (statusOf(error) !== 404) throw error
+    await s3.send(new CreateBucketCommand({ Bucket })).catch((refused: unknown) => {
+      if (statusOf(refused) !== 409) throw refused // 409: another program was faster
+    })
+  }
+}
+
+/** The S3 SDK behind the interface. ETags are kept as HTTP writes them, in quotes. */
+class S3ObjectStore implements ObjectStore {
+  readonly #s3: S3Client
+  readonly #bucket: string
+  readonly #pool: PartPool
+
+  constructor(s3: S3Client, bucket: string, pool: PartPool) {
+    this.#s3 = s3
+    this.#bucket = bucket
+    this.#pool = pool
+  }
+
+  upload(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    { contentType, signal }: { contentType?: string; signal?: AbortSignal } = {},
+  ): Promise<Uploaded> {
+    const target = { s3: this.#s3, pool: this.#pool, bucket: this.#bucket, key, contentType }
+    return new MultipartUpload(target, signal).run(body)
+  }
+
+  async put(key: string, body: Uint8Array | string, { contentType }: { contentType?: string } = {}): Promise<void> {
+    const object = { Bucket: this.#bucket, Key: key, Body: body, ContentType: contentType }
+    await calling(this.#s3.send(new PutObjectCommand(object)))
+  }
+
+  get(key: string, options: GetOptions = {}): Promise<Got> {
+    return getObject({ s3: this.#s3, bucket: this.#bucket, key }, options)
+  }
+
+  async read(key: string, limitBytes: number = smallObjectBytes): Promise<Buffer | undefined> {
+    const got = await this.get(key, { signal: AbortSignal.timeout(smallObjectMs) })
+    if (got.kind !== 'whole') return undefined
+    if (got.bytes > limitBytes) {
+      got.body.destroy()
+      throw new RangeError(`${key} has ${got.bytes} bytes; at most ${limitBytes} are read at once`)
+    }
+    return calling(got.body.toArray().then((chunks: Uint8Array[]) => Buffer.concat(chunks)))
+  }
+
+  async head(key: string): Promise<StoredObject | undefined> {
+    try {
+      const found = await this.#s3.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }))
+      return storedObject(key, found.ContentLength, found)
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined
+      throw storageError(error)
+    }
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    const pages = paginateListObjectsV2({ client: this.#s3 }, { Bucket: this.#bucket, Prefix: prefix })
+    try {
+      for await (const page of pages) {
+        for (const found of page.Contents ?? []) yield storedObject(found.Key ?? '', found.Size, found)
+      }
+    } catch (error) {
+      throw storageError(error)
+    }
+  }
+
+  async removeAll(prefix: string): Promise<number> {
+    // Unfinished ones first: one that completes meanwhile is then seen as an object.
+    let removed = await removeUnfinished(this.#s3, this.#bucket, prefix)
+    let keys: string[] = []
+    for await (const { key } of this.list(prefix)) {
+      keys.push(key)
+      removed += 1
+      if (keys.length < removalBatch) continue
+      await removeObjects(this.#s3, this.#bucket, keys)
+      keys = []
+    }
+    await removeObjects(this.#s3, this.#bucket, keys)
+    return removed
+  }
+
+  readUrl(key: string, seconds: number): Promise<string> {
+    const command = new GetObjectCommand({ Bucket: this.#bucket, Key: key })
+    return getSignedUrl(this.#s3, command, { expiresIn: seconds })
+  }
+
+  async ping(): Promise<void> {
+    const command = new HeadBucketCommand({ Bucket: this.#bucket })
+    await calling(this.#s3.send(command, { abortSignal: AbortSignal.timeout(pingMs) }))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#s3.destroy()
+    return Promise.resolve()
+  }
+}
+
+type Found = { ETag?: string | undefined; LastModified?: Date | undefined }
+
+function storedObject(key: string, bytes: number | undefined, { ETag, LastModified }: Found): StoredObject {
+  return { key, bytes: bytes ?? 0, etag: ETag ?? '', modifiedAt: LastModified?.getTime() ?? 0 }
+}
