@@ -34,8 +34,14 @@ export function safeInput(source: string, kind: InputKind): string[] {
     // A picture may ride in a sound file (its cover) and sound in a video: the codecs do not depend on the kind.
     ...['-codec_whitelist', allowed(codecs, 'any').join(',')],
     ...['-max_pixels', String(maxPixels)],
+    ...(isJpegName(source) ? ['-f', 'jpeg_pipe'] : []),
     ...['-i', source.startsWith('/') ? `file:${source}` : source],
   ]
+}
+
+/** By a name that ends so ffmpeg takes `image2`, whatever the content: the one format that must be told. */
+function isJpegName(source: string): boolean {
+  return /\.jpe?g($|\?)/i.test(source)
 }
 
 function protocols(source: string): string {
