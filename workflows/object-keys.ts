@@ -9,6 +9,9 @@ export const objectKeys = {
   preparedVoice: (id: string, index: number) => `videos/${id}/prepared/voice-${index + 1}.wav`,
   chunkSegment: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.mp4`,
   chunkState: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.state`,
+  /** Written last: a chunk with a mark is in S3 whole. */
+  chunkMark: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.json`,
+  chunks: (id: string) => `videos/${id}/chunks/`,
   output: (id: string) => `videos/${id}/output.mp4`,
   node: (node: string) => `nodes/${node}.json`,
   nodes: 'nodes/',

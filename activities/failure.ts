@@ -1,0 +1,78 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
+import { DamagedArtifact, RunnerCallFailed } from '../gaudi-runner/runner-client.js'
+import { FfmpegFailed } from '../infra/ffmpeg.js'
+import { failures, type FailureWord, failureWord } from '../workflows/failures.js'
+import type { RenderProgress } from '../workflows/progress.js'
+import { runnerCallFailure } from './runner-failure.js'
+
+/** What an activity fails with: the server tries again only what the world did. `progress` is how far a render had come. */
+export function failure(
+  word: FailureWord,
+  message: string,
+  { cause, progress }: { cause?: unknown; progress?: RenderProgress } = {},
+): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: word,
+    message,
+    nonRetryable: failures[word] !== 'world',
+    ...(cause instanceof Error && { cause }),
+    ...(progress && { details: [progress] }),
+  })
+}
+
+/** The same failure, with how far the render had come. A cancellation carries none. */
+export function withProgress(
+  failed: ApplicationFailure | CancelledFailure,
+  progress: RenderProgress,
+): ApplicationFailure | CancelledFailure {
+  if (failed instanceof CancelledFailure) return failed
+  return failure(failureWord(failed.type), failed.message, { cause: failed.cause, progress })
+}
+
+/** The one place that finds the word for an error that has none yet. A cancellation stays one. */
+export function failureOf(error: unknown): ApplicationFailure | CancelledFailure {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error
+  if (error instanceof RunnerCallFailed) {
+    const { word, message } = runnerCallFailure(error)
+    return failure(word, message, { cause: error })
+  }
+  if (error instanceof DamagedArtifact)
+    return failure('BadOutput', `damaged on the way: ${error.message}`, { cause: error })
+  if (error instanceof FfmpegFailed) return ffmpegFailure(error)
+  if (isStorageAway(error))
+    return failure('StorageAway', `the storage did not answer: ${error.message}`, { cause: error })
+  return failure('Internal', error instanceof Error ? error.message : String(error), { cause: error })
+}
+
+/** Where bad input is the likely reason of a refusal, the caller says so before this is asked. */
+function ffmpegFailure(error: FfmpegFailed): ApplicationFailure {
+  switch (error.reason) {
+    case 'interrupted':
+      return failure('StorageAway', 'ffmpeg lost its source', { cause: error })
+    case 'aborted':
+      return failure('WorkerLost', 'ffmpeg was stopped', { cause: error })
+    case 'timeout':
+      return failure('Internal', 'ffmpeg took too long', { cause: error })
+    case 'refused':
+      return failure('Internal', error.message, { cause: error })
+  }
+}
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ERR_STREAM_PREMATURE_CLOSE',
+])
+
+/** S3's own answers count as well: whatever it refuses, it refuses to us, not to the video's owner. */
+function isStorageAway(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false
+  if ('$metadata' in error || error.name === 'TimeoutError') return true
+  return ('code' in error && networkCodes.has(String(error.code))) || isStorageAway(error.cause)
+}

@@ -1,0 +1,62 @@
+import type { Description, RunnerClient } from '../gaudi-runner/runner-client.js'
+import type { Log } from '../infra/log.js'
+import type { ObjectStore } from '../infra/object-store.js'
+import { announceEveryMs, type NodeAnnouncement } from '../workflows/node.js'
+import { objectKeys } from '../workflows/object-keys.js'
+import { abortableSleep } from './abortable-sleep.js'
+
+export type AnnouncedNode = {
+  node: string
+  runner: Pick<RunnerClient, 'describe'>
+  store: Pick<ObjectStore, 'put' | 'removeAll'>
+  /** True once the worker takes no more videos. */
+  isDraining: () => boolean
+  log: Log
+}
+
+/** Tells everybody about this node, now and every 10 s; nothing while its runner does not answer. Dispose to take it back. */
+export function announceNode(announced: AnnouncedNode): AsyncDisposable {
+  const stop = new AbortController()
+  const loop = announceUntil(announced, stop.signal)
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await loop
+      await announced.store.removeAll(objectKeys.node(announced.node)).catch((err: unknown) => {
+        announced.log.warn({ event: 'not-taken-back', err }, 'the announcement of this node stays until it is old')
+      })
+    },
+  }
+}
+
+async function announceUntil(
+  { node, runner, store, isDraining, log }: AnnouncedNode,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const announcement = announcementOf(node, await runner.describe({ signal }), isDraining())
+      await store.put(objectKeys.node(node), JSON.stringify(announcement), { contentType: 'application/json' })
+    } catch (err) {
+      if (!signal.aborted) log.warn({ event: 'not-announced', err }, 'this node could not be announced')
+    }
+    await abortableSleep(announceEveryMs, signal).catch(() => {})
+  }
+}
+
+const states = { STARTING: 'starting', IDLE: 'idle', BUSY: 'busy', DRAINING: 'draining' } as const
+
+/** What a runner says of itself, as the fleet reads it. */
+export function announcementOf(node: string, description: Description, draining: boolean): NodeAnnouncement {
+  const { state, engine, model, ranks, job, secondsPerForward, tokensPerForward } = description
+  return {
+    node,
+    at: Date.now(),
+    state: draining ? 'draining' : states[state],
+    engine,
+    model,
+    ranks,
+    workPerSecond: secondsPerForward > 0 ? tokensPerForward / secondsPerForward : null,
+    renders: job?.jobId ?? null,
+  }
+}

@@ -1,0 +1,53 @@
+import { chunkPlan, orderFrames } from './chunk-plan.js'
+import { analysisRate, type Order, type StoredFile } from './order.js'
+import type { VideoMemo } from './video.js'
+import { guidancePasses } from './work.js'
+
+/** A video at a glance for the Temporal web UI, in Markdown. Live progress is in the heartbeat of the pending `render`. */
+export function currentDetails(order: Order, memo: VideoMemo, doing: string): string {
+  const { chunks, framesPerChunk } = chunkPlan(orderFrames(order))
+  return [
+    `### ${memo.phase}: ${doing}`,
+    ...(memo.error ? [`**${memo.error.word}**: ${memo.error.message}`, ''] : []),
+    row('', ''),
+    row('---', '---'),
+    ...(memo.node ? [row('node', `${memo.node}, generation ${memo.generation ?? 1}`)] : []),
+    ...(memo.progressFloor ? [row('reached', `${memo.progressFloor} %`)] : []),
+    row(
+      'result',
+      `${memo.width} × ${memo.height}, ${memo.seconds.toFixed(1)} s at ${order.fps} fps, closing clip: ${order.logo ? 'yes' : 'no'}`,
+    ),
+    row(
+      'work',
+      `${chunks} × ${framesPerChunk} frames, ${order.steps} steps, ${guidancePasses(order)} passes a step, seed ${order.seed}`,
+    ),
+    row(`reference ${order.reference.kind}`, stored(order.reference)),
+    ...order.voices.map((voice, i) =>
+      row(`voice ${i + 1}`, `${(voice.samples / analysisRate).toFixed(1)} s, ${stored(voice)}`),
+    ),
+    ...(order.voices.length > 1
+      ? [row('voices', order.voiceMode === 'add' ? 'one after the other' : 'both at once')]
+      : []),
+    row('prompt', order.prompt === '' ? 'none' : inOneCell(order.prompt)),
+    ...(memo.file
+      ? [
+          row(
+            'file',
+            `${memo.file.frames} frames, ${megabytes(memo.file.bytes)}, \`GET /v1/videos/${order.videoId}/content\``,
+          ),
+        ]
+      : []),
+    ...(memo.expiresAt ? [row('kept until', new Date(memo.expiresAt).toISOString())] : []),
+    row('API', `\`GET /v1/videos/${order.videoId}\``),
+  ].join('\n')
+}
+
+const row = (name: string, value: string): string => `| ${name} | ${value} |`
+const stored = (file: StoredFile): string => `\`${file.key}\`, ${megabytes(file.bytes)}`
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`
+
+/** A prompt is the caller's text: it must not end the table's cell or row, nor fill the page. */
+function inOneCell(text: string): string {
+  const short = text.length > 300 ? `${text.slice(0, 300)}…` : text
+  return short.replace(/[|`<>[\]*_\\]/g, (sign) => `\\${sign}`).replace(/\s+/g, ' ')
+}

@@ -1,0 +1,21 @@
+import { soundSamples } from './chunk-plan.js'
+import { analysisRate } from './order.js'
+import type { VideoInput, VideoMemo } from './video.js'
+import { workOf } from './work.js'
+
+/** The memo of a video that was just accepted: the workflow is started with it, and goes on from it. */
+export function queuedMemo({ order, createdAt }: VideoInput): VideoMemo {
+  const samples = soundSamples(
+    order.voices.map((voice) => voice.samples),
+    order.voiceMode,
+  )
+  return {
+    phase: 'queued',
+    prompt: order.prompt,
+    width: order.width,
+    height: order.height,
+    seconds: samples / analysisRate,
+    work: workOf(order),
+    createdAt,
+  }
+}

@@ -1,0 +1,29 @@
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common'
+import { isCancellation } from '@temporalio/workflow'
+import { type FailureWord, failureWord } from './failures.js'
+import type { RenderProgress } from './progress.js'
+
+/** An activity's failure as the workflow decides on it. `progress` is how far a render had come, where that is known. */
+export type ReadFailure = { word: FailureWord; message: string; progress: RenderProgress | undefined }
+
+/** Reads the failure of an activity. What is no activity failure (a cancellation, a bug in the workflow) is thrown on. */
+export function readFailure(error: unknown): ReadFailure {
+  if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error
+  const { cause } = error
+  if (cause instanceof TimeoutFailure) {
+    const message = `the worker of ${error.activityType} was lost (${cause.message})`
+    return { word: 'WorkerLost', message, progress: progressIn(cause.lastHeartbeatDetails) }
+  }
+  if (cause instanceof ApplicationFailure) {
+    // The SDK's own word for a worker that is stopped in the middle of an activity.
+    const word = cause.type === 'WorkerShutdown' ? 'WorkerLost' : failureWord(cause.type)
+    return { word, message: cause.message, progress: progressIn(cause.details?.[0]) }
+  }
+  return { word: 'Internal', message: cause?.message ?? error.message, progress: undefined }
+}
+
+function progressIn(details: unknown): RenderProgress | undefined {
+  return typeof details === 'object' && details !== null && 'chunks' in details
+    ? (details as RenderProgress)
+    : undefined
+}
