@@ -74,7 +74,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<{ stderr: string }> {
   try {
     const [exitCode, signal] = await closed
     const failure = await streams
-    const tail = stderr.toString('utf8').trim()
+    const tail = withoutQueries(stderr.toString('utf8').trim())
     if (ended !== undefined) throw new FfmpegFailed(ended, exitCode, tail)
     if (failure !== undefined) throw failure.error
     if (exitCode !== 0) throw new FfmpegFailed(blame(signal, tail), exitCode, tail)
@@ -133,9 +133,13 @@ function kill(child: ChildProcess): void {
 /** Crashes and exceeded limits are the input's doing; a kill from outside or a source that went away is not. */
 function blame(signal: NodeJS.Signals | null, stderr: string): FfmpegFailure {
   const killed = signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP'
-  const sourceLost =
-    /Connection (refused|reset|timed out)|Network is unreachable|Server returned 5\d\d|HTTP error 5\d\d/
+  const sourceLost = /Connection (refused|reset|timed out)|Network is unreachable|Server returned [45]|HTTP error [45]/
   return killed || sourceLost.test(stderr) ? 'interrupted' : 'refused'
+}
+
+/** A presigned URL is a key to its object until it runs out. */
+function withoutQueries(text: string): string {
+  return text.replace(/(https?:\/\/[^\s?]+)\?\S*/g, '$1?…')
 }
 
 function lastLine(text: string): string {
