@@ -81,6 +81,12 @@ export const runnerSettings = {
   ENGINE: z.enum(['demo']).default('demo').describe('what renders'),
   PYTHON_PATH: z.string().default('python3').describe('Python with torch; set-up brings one'),
   RANK_STALL_SECONDS: count(120, 1, 7200).describe('a rank silent for longer is taken for stalled'),
+  RUNNER_ORPHAN_MINUTES: z.coerce
+    .number()
+    .positive()
+    .max(10_000)
+    .default(10)
+    .describe('a job that nobody watches for longer is given up'),
 }
 
 export const stackSettings = {
@@ -95,7 +101,10 @@ export const stackSettings = {
 export class BadSettings extends Error {}
 
 /** Reads and checks the variables of `shape`; all mistakes at once, each with name, problem and an example. */
-export function readSettings<S extends Record<string, z.ZodType>>(env: NodeJS.ProcessEnv, shape: S): z.infer<z.ZodObject<S>> {
+export function readSettings<S extends Record<string, z.ZodType>>(
+  env: NodeJS.ProcessEnv,
+  shape: S,
+): z.infer<z.ZodObject<S>> {
   // An empty variable is one that is not set: compose files and shells cannot leave one out.
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const result = z.object(shape).safeParse(present)

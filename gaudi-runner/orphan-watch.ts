@@ -1,0 +1,37 @@
+import type { Logger } from 'pino'
+import type { JobSlot } from './job-slot.js'
+
+/**
+ * Frees the node from a job that nobody watches any more, running or ended: its workflow has gone on elsewhere, or is gone.
+ */
+export class OrphanWatch implements Disposable {
+  readonly #timer: NodeJS.Timeout
+
+  constructor(slot: JobSlot, orphanMs: number, log: Logger) {
+    let busy = false
+    const look = async (): Promise<void> => {
+      const job = slot.held
+      if (!job || busy || job.unwatchedMs < orphanMs) return
+      busy = true
+      try {
+        const { jobId, generation } = job.name
+        const fields = { event: 'job-orphaned', video: jobId, generation, state: job.state }
+        log.warn(fields, `nobody has watched the job for ${orphanMs / 60_000} min: it is given up`)
+        await slot.abort(job.name)
+        await slot.release(job.name)
+      } finally {
+        busy = false
+      }
+    }
+    this.#timer = setInterval(
+      () => {
+        look().catch((error: unknown) => log.error({ event: 'orphan-watch-failed', error }, 'unexpected error'))
+      },
+      Math.min(5000, orphanMs / 4),
+    )
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+}

@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { RankCommand } from './rank-process.js'
+
+export type TorchrunSettings = { RANKS: number; ENGINE: string; PYTHON_PATH: string; FFMPEG_PATH: string }
+
+/**
+ * The command line that starts the ranks: `torchrun` with one launch and no restarts, since restarting is ours.
+ *
+ * Its rendezvous takes a port of the system's choice on loopback, so that a stale torchrun cannot be in the way
+ * (facts: EADDRINUSE on 29500). `setpriv` makes the kernel end torchrun with the runner, `kill -9` included; the ranks ask
+ * for the same. Where there is no setpriv (macOS), they leave when the control socket closes.
+ */
+export async function torchrunCommand(settings: TorchrunSettings): Promise<(controlPath: string) => RankCommand> {
+  const { RANKS, ENGINE, PYTHON_PATH, FFMPEG_PATH } = settings
+  const dieWithUs = (await hasSetpriv()) ? ['setpriv', '--pdeathsig', 'KILL'] : []
+  const [command = 'env', ...args] = [
+    ...dieWithUs,
+    // What ranks need beyond our own environment. One thread each: the ranks together fill the machine.
+    ...['env', 'OMP_NUM_THREADS=1', 'PYTHONUNBUFFERED=1', `FFMPEG_PATH=${FFMPEG_PATH}`],
+    ...[PYTHON_PATH, '-m', 'torch.distributed.run', '--nnodes=1', `--nproc-per-node=${RANKS}`, '--max-restarts=0'],
+    ...['--rdzv-backend=c10d', '--rdzv-endpoint=127.0.0.1:0', '--local-addr=127.0.0.1'],
+    ...['-m', 'pipeline.ranks', '--engine', ENGINE, '--control'],
+  ]
+  const cwd = fileURLToPath(new URL('../../gaudi-runner/', import.meta.url))
+  return (controlPath) => ({ command, args: [...args, controlPath], cwd })
+}
+
+async function hasSetpriv(): Promise<boolean> {
+  return promisify(execFile)('setpriv', ['--pdeathsig', 'KILL', 'true']).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type RankWord, type RunnerCommand, rankWord } from './rank-protocol.js'
+
+export type RankControlListener = {
+  heard(rank: number, word: RankWord): void
+  /** The rank's connection has ended: after its death, or as its way to leave. */
+  gone(rank: number): void
+  /** A connection, of an unknown rank if `rank` is −1, that does not keep to the protocol. */
+  garbled(rank: number, problem: string): void
+}
+
+/** The socket that the ranks of one group connect to, in a folder that only this user may enter. */
+export class RankControl implements AsyncDisposable {
+  readonly path: string
+  readonly #folder: string
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly #byRank = new Map<number, Socket>()
+
+  /** The folder is made in the system's own for temporary files: a socket's path may have 107 bytes at most. */
+  static async listen(listener: RankControlListener): Promise<RankControl> {
+    const folder = await mkdtemp(join(tmpdir(), 'text2video-ranks-'))
+    const server = createServer()
+    const control = new RankControl(folder, server, listener)
+    server.listen(control.path)
+    await once(server, 'listening')
+    return control
+  }
+
+  private constructor(folder: string, server: Server, listener: RankControlListener) {
+    this.#folder = folder
+    this.path = join(folder, 'control.sock')
+    this.#server = server
+    server.on('connection', (socket) => this.#converse(socket, listener))
+  }
+
+  /** Dropped if rank 0 has gone: its group is ending then. */
+  send(command: RunnerCommand): void {
+    const socket = this.#byRank.get(0)
+    if (socket?.writable) socket.write(`${JSON.stringify(command)}\n`)
+  }
+
+  /** Hangs up, which tells the ranks to leave. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  #converse(socket: Socket, listener: RankControlListener): void {
+    let rank = -1
+    this.#sockets.add(socket)
+    socket.on('error', () => {}) // 'close' follows
+    createInterface({ input: socket }).on('line', (line) => {
+      const word = readWord(line)
+      if (!word) return listener.garbled(rank, `not a word of the protocol: ${line.slice(0, 200)}`)
+      if (word.type === 'hello') {
+        rank = word.rank
+        this.#byRank.set(rank, socket)
+      } else if (rank === -1) return listener.garbled(rank, `${word.type} before hello`)
+      listener.heard(rank, word)
+    })
+    socket.on('close', () => {
+      this.#sockets.delete(socket)
+      // The last words may still be on their way through the line reader.
+      if (rank !== -1) setImmediate(() => listener.gone(rank))
+    })
+  }
+}
+
+function readWord(line: string): RankWord | undefined {
+  try {
+    return rankWord.safeParse(JSON.parse(line)).data
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,180 @@
+import { descendantsOf, identify, killAll, type ProcessIdentity } from './process-family.js'
+import { RankControl } from './rank-control.js'
+import { type RankCommand, RankProcess } from './rank-process.js'
+import type { RankWord, Ready, RunnerCommand } from './rank-protocol.js'
+import { RankWatchdog } from './rank-watchdog.js'
+
+/** Why a group cannot go on: the first failing rank's own words, since the others only say that their peer is gone. */
+export type Blame = {
+  reason: 'ENGINE' | 'OUT_OF_MEMORY' | 'NOT_A_NUMBER' | 'RANK_DIED' | 'RANK_STALLED'
+  /** −1 where no single rank is to blame. */
+  rank: number
+  message: string
+}
+
+export type RankGroupListener = {
+  ready(ready: Ready): void
+  /** Every word but hello, beat, ready and failed. */
+  heard(word: RankWord): void
+  /** Once, at the first failure; the processes may still be there. */
+  broken(blame: Blame): void
+  output(line: string): void
+}
+
+export type RankGroupOptions = {
+  ranks: number
+  /** The torchrun that is given this control socket. */
+  command: (controlPath: string) => RankCommand
+  /** A rank silent for longer is taken for stalled. */
+  stallMs: number
+  /** For coming up: weights are loaded and graphs compiled without a word. */
+  startMs: number
+  /** Between asking torchrun to leave and killing it. */
+  graceMs: number
+}
+
+/** How long killed processes may take to be gone: a device driver may hold one for a while. */
+const killWaitMs = 10_000
+
+/**
+ * One launch of torchrun and its ranks: coming up, ready, then ended as a whole. Never a collective half alive: the
+ * first rank that dies, throws or stalls ends all of them, and `end` returns only when none is left.
+ */
+export class RankGroup implements AsyncDisposable {
+  /** Resolves when the group has ended, with the processes that even a kill did not end. Never rejects. */
+  readonly ended: Promise<ProcessIdentity[]>
+  readonly #options: RankGroupOptions
+  readonly #listener: RankGroupListener
+  readonly #resolveEnded: (left: ProcessIdentity[]) => void
+  /** Of ranks that have said hello. */
+  readonly #identities = new Map<number, Promise<ProcessIdentity | undefined>>()
+  #control: RankControl | undefined
+  #process: RankProcess | undefined
+  #watchdog: RankWatchdog | undefined
+  #startTimer: NodeJS.Timeout | undefined
+  #ending = false
+
+  /** Rejects if the command cannot be run at all. */
+  static async start(options: RankGroupOptions, listener: RankGroupListener): Promise<RankGroup> {
+    const group = new RankGroup(options, listener)
+    try {
+      await group.#start()
+    } catch (error) {
+      await group.end()
+      throw error
+    }
+    return group
+  }
+
+  private constructor(options: RankGroupOptions, listener: RankGroupListener) {
+    this.#options = options
+    this.#listener = listener
+    let resolveEnded: (left: ProcessIdentity[]) => void = () => {}
+    this.ended = new Promise((resolve) => {
+      resolveEnded = resolve
+    })
+    this.#resolveEnded = resolveEnded
+  }
+
+  send(command: RunnerCommand): void {
+    this.#control?.send(command)
+  }
+
+  /** Ends the group and says why; the first call counts. */
+  break(blame: Blame): void {
+    if (this.#ending) return
+    void this.end()
+    this.#listener.broken(blame)
+  }
+
+  /** Ends every process of the group: asks, waits, kills. Safe to call again. */
+  end(): Promise<ProcessIdentity[]> {
+    if (!this.#ending) {
+      this.#ending = true
+      void this.#end().then(this.#resolveEnded)
+    }
+    return this.ended
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end()
+  }
+
+  async #start(): Promise<void> {
+    const { command, startMs } = this.#options
+    this.#control = await RankControl.listen({
+      heard: (rank, word) => this.#heard(rank, word),
+      gone: (rank) => this.#gone(rank),
+      garbled: (rank, problem) => this.break({ reason: 'ENGINE', rank, message: problem }),
+    })
+    this.#process = await RankProcess.start(command(this.#control.path), this.#listener.output)
+    this.#startTimer = setTimeout(() => {
+      const message = `the ranks were not ready within ${startMs / 1000} s; ${this.#identities.size} had said hello`
+      this.break({ reason: 'RANK_STALLED', rank: -1, message })
+    }, startMs)
+    void this.#process.exited.then(({ code, signal }) => {
+      const message = `torchrun ended (${signal ?? `exit code ${code}`}): ${this.#process?.tail ?? ''}`
+      this.break({ reason: 'RANK_DIED', rank: -1, message })
+    })
+  }
+
+  #heard(rank: number, word: RankWord): void {
+    if (this.#ending) return
+    this.#watchdog?.heard(rank)
+    switch (word.type) {
+      case 'hello':
+        this.#identities.set(rank, identify(word.pid))
+        return
+      case 'beat':
+        return
+      case 'ready':
+        return this.#ready(word)
+      case 'failed': {
+        const reason = ({ engine: 'ENGINE', out_of_memory: 'OUT_OF_MEMORY', not_a_number: 'NOT_A_NUMBER' } as const)[
+          word.reason
+        ]
+        return this.break({ reason, rank: word.rank, message: word.message })
+      }
+      case 'progress':
+      case 'chunk':
+      case 'speed':
+      case 'finished':
+      case 'aborted':
+      case 'rejected':
+        return this.#listener.heard(word)
+    }
+  }
+
+  /** Rank 0 speaks for all, but a rank that has not said hello could not be watched. */
+  #ready(ready: Ready): void {
+    const { ranks, stallMs } = this.#options
+    if (ready.ranks !== ranks || this.#identities.size !== ranks) {
+      const message = `ready with ${ready.ranks} ranks, ${this.#identities.size} of which said hello, instead of ${ranks}`
+      return this.break({ reason: 'ENGINE', rank: 0, message })
+    }
+    clearTimeout(this.#startTimer)
+    this.#watchdog = new RankWatchdog(ranks, stallMs, (rank, silentMs) => {
+      const message = `nothing was heard from rank ${rank} for ${Math.round(silentMs / 1000)} s`
+      this.break({ reason: 'RANK_STALLED', rank, message })
+    })
+    this.#listener.ready(ready)
+  }
+
+  #gone(rank: number): void {
+    const tail = this.#process?.tail
+    this.break({ reason: 'RANK_DIED', rank, message: `rank ${rank} ended without a word${tail ? `: ${tail}` : ''}` })
+  }
+
+  async #end(): Promise<ProcessIdentity[]> {
+    clearTimeout(this.#startTimer)
+    this.#watchdog?.[Symbol.dispose]()
+    const process = this.#process
+    // Read while torchrun is there: afterwards nothing says whose children they were.
+    const descendants = process ? await descendantsOf(process.pid) : []
+    await this.#control?.[Symbol.asyncDispose]()
+    await process?.stop(this.#options.graceMs)
+    const said = await Promise.all(this.#identities.values())
+    const family = new Map([...said, ...descendants].flatMap((each) => (each ? [[each.pid, each] as const] : [])))
+    return killAll(family.values(), killWaitMs)
+  }
+}

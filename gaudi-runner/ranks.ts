@@ -1,0 +1,115 @@
+import { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { type Blame, RankGroup, type RankGroupOptions } from './rank-group.js'
+import type { RankWord, Ready, RenderCommand } from './rank-protocol.js'
+
+export type RanksState = { phase: 'starting' } | { phase: 'ready'; ready: Ready } | { phase: 'stopped' }
+
+type RanksEvents = { state: [RanksState]; word: [RankWord]; broken: [Blame] }
+
+/** Pauses before the group is started again, by how often it failed to become ready since it last was; the last one goes on. */
+const pausesMs = [0, 1000, 2000, 5000, 10_000, 30_000, 60_000]
+
+/**
+ * The ranks of this node, kept up: one group at a time, resident, started again whenever it breaks.
+ *
+ * Emits `state` at each change, `word` for what rank 0 says of a job and of its speed, `broken` at a group's first failure.
+ */
+export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable {
+  readonly #options: RankGroupOptions
+  readonly #log: Logger
+  readonly #stopping = new AbortController()
+  #kept: Promise<void> | undefined
+  #state: RanksState = { phase: 'starting' }
+  #group: RankGroup | undefined
+  #failedStarts = 0
+  #restarts = 0
+
+  constructor(options: RankGroupOptions, log: Logger) {
+    super()
+    this.#options = options
+    this.#log = log
+  }
+
+  /** From here on the ranks are kept up; listen first. */
+  start(): void {
+    this.#kept ??= this.#keep()
+  }
+
+  get state(): RanksState {
+    return this.#state
+  }
+
+  /** How often a group was started in place of one that broke. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** Starts a job on ready ranks; what becomes of it comes as words, or as `broken`. */
+  render(command: RenderCommand): void {
+    if (this.#state.phase !== 'ready') throw new Error(`ranks that are ${this.#state.phase} cannot render`)
+    this.#group?.send(command)
+  }
+
+  /** Asks for the job's end at the next step; `aborted` (or `finished`, if it was quicker) follows. */
+  abort(job: string): void {
+    this.#group?.send({ type: 'abort', job })
+  }
+
+  /** Ends the running group, which is started again. */
+  break(blame: Blame): void {
+    this.#group?.break(blame)
+  }
+
+  /** Stops for good; returns when no process is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort()
+    await this.#group?.end()
+    await this.#kept
+  }
+
+  async #keep(): Promise<void> {
+    const { signal } = this.#stopping
+    for (let first = true; !signal.aborted; first = false) {
+      if (!first) this.#restarts += 1
+      this.#become({ phase: 'starting' })
+      await this.#runOnce()
+      if (signal.aborted) break
+      const pauseMs = pausesMs[Math.min(this.#failedStarts, pausesMs.length - 1)] ?? 0
+      await sleep(pauseMs, undefined, { signal }).catch(() => {})
+    }
+    this.#become({ phase: 'stopped' })
+  }
+
+  /** From start to end of one group. */
+  async #runOnce(): Promise<void> {
+    this.#failedStarts += 1 // unless it becomes ready
+    try {
+      const group = await RankGroup.start(this.#options, {
+        ready: (ready) => {
+          this.#failedStarts = 0
+          this.#become({ phase: 'ready', ready })
+        },
+        heard: (word) => this.emit('word', word),
+        broken: (blame) => {
+          this.#log.error({ event: 'ranks-broken', ...blame }, 'the ranks broke and are started again')
+          this.#become({ phase: 'starting' })
+          this.emit('broken', blame)
+        },
+        output: (line) => this.#log.debug({ event: 'rank-output', line }, 'rank output'),
+      })
+      this.#group = group
+      if (this.#stopping.signal.aborted) void group.end()
+      const left = await group.ended
+      if (left.length > 0) this.#log.error({ event: 'ranks-left', left }, 'processes of ended ranks do not go')
+    } catch (error) {
+      this.#log.error({ event: 'ranks-not-started', error }, 'the ranks could not be started')
+    }
+  }
+
+  #become(state: RanksState): void {
+    this.#state = state
+    this.emit('state', state)
+  }
+}

@@ -1,0 +1,100 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Logger } from 'pino'
+import type { Description } from './generated/text2video/runner/v1/Description.js'
+import { startGrpcServer } from './grpc-server.js'
+import { JobSlot } from './job-slot.js'
+import { OrphanWatch } from './orphan-watch.js'
+import type { RankGroupOptions } from './rank-group.js'
+import { Ranks } from './ranks.js'
+import type { RunnerMetrics } from './runner-metrics.js'
+import { runnerService } from './runner-service.js'
+
+export type RunnerOptions = {
+  host: string
+  /** 0: any free port. */
+  port: number
+  /** Holds the jobs' folders; nothing in it outlives the runner. */
+  dir: string
+  engine: string
+  /** Of the runner itself; the ranks tell theirs. */
+  version: string
+  ranks: RankGroupOptions
+  /** A job that nobody watches for longer is given up. */
+  orphanMs: number
+  /** A submission from which nothing comes for longer is broken off. */
+  idleMs: number
+  metrics: RunnerMetrics
+  log: Logger
+}
+
+export type Runner = AsyncDisposable & {
+  port: number
+  /** Resolves while the node can render; rejects with why not. */
+  health(): Promise<Record<string, string>>
+}
+
+/** Starts one node's renderer. It answers calls at once, and says that it serves when its ranks are ready. */
+export async function startRunner(options: RunnerOptions): Promise<Runner> {
+  const { log, metrics } = options
+  const stopping = new AbortController()
+  const ranks = new Ranks(options.ranks, log)
+  metrics.observe(ranks)
+  let speed = { secondsPerForward: 0, tokensPerForward: 0 }
+  const slot = new JobSlot({ ranks, abortMs: options.ranks.stallMs, ended: metrics.jobEnded, log })
+
+  const describe = (): Description => {
+    const { state } = ranks
+    const ready = state.phase === 'ready' ? state.ready : undefined
+    const up = ready ? (slot.taken ? 'BUSY' : 'IDLE') : 'STARTING'
+    return {
+      state: stopping.signal.aborted ? 'DRAINING' : up,
+      engine: options.engine,
+      model: ready?.model ?? '',
+      ranks: options.ranks.ranks,
+      device: ready?.device ?? '',
+      versions: { ...ready?.versions, runner: options.version },
+      ...speed,
+      job: slot.held?.name ?? null,
+      rankRestarts: ranks.restarts,
+    }
+  }
+
+  const jobs = join(resolve(options.dir), 'jobs')
+  const { idleMs } = options
+  const service = runnerService({ slot, describe, jobs, idleMs, stopping: stopping.signal, log })
+  const server = await startGrpcServer(options, service)
+  // With the port ours, no other runner uses the folder.
+  await rm(jobs, { recursive: true, force: true })
+  await mkdir(jobs, { recursive: true, mode: 0o700 })
+  const orphans = new OrphanWatch(slot, options.orphanMs, log)
+
+  ranks.on('word', (word) => {
+    if (word.type === 'speed')
+      speed = { secondsPerForward: word.seconds_per_forward, tokensPerForward: word.tokens_per_forward }
+  })
+  ranks.on('state', (state) => {
+    server.serving(state.phase === 'ready' && !stopping.signal.aborted)
+    if (state.phase !== 'ready') return
+    const { seconds_per_forward, tokens_per_forward } = state.ready
+    speed = { secondsPerForward: seconds_per_forward, tokensPerForward: tokens_per_forward }
+    log.info({ event: 'ready', port: server.port, ...state.ready }, 'the ranks are ready')
+  })
+  ranks.start()
+
+  return {
+    port: server.port,
+    health: () =>
+      ranks.state.phase === 'ready'
+        ? Promise.resolve({ ranks: 'ready', job: slot.held?.name.jobId ?? 'none' })
+        : Promise.reject(new Error(`the ranks are ${ranks.state.phase}`)),
+    async [Symbol.asyncDispose]() {
+      server.serving(false)
+      slot.close()
+      stopping.abort()
+      orphans[Symbol.dispose]()
+      await Promise.all([server[Symbol.asyncDispose](), ranks[Symbol.asyncDispose]()])
+      await rm(jobs, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,68 @@
+import { status } from '@grpc/grpc-js'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkOrder } from './check-order.js'
+import type { SubmitPart__Output as SubmitPart } from './generated/text2video/runner/v1/SubmitPart.js'
+import { Job } from './job.js'
+import type { JobSlot } from './job-slot.js'
+import { receiveFiles } from './receive-files.js'
+import { invalid, RpcError } from './rpc-error.js'
+
+export type SubmitDependencies = {
+  slot: JobSlot
+  /** Takes a folder for each job. */
+  jobs: string
+  /** A sender from which nothing comes for longer gives its place back. */
+  idleMs: number
+}
+
+/** Takes one submission. Whatever ends it early, its sender's leaving included, nothing of it stays behind. */
+export async function submit(
+  parts: AsyncIterator<SubmitPart>,
+  left: AbortSignal,
+  { slot, jobs, idleMs }: SubmitDependencies,
+): Promise<Job> {
+  const first = await nextPart(parts, left, idleMs)
+  if (first?.part !== 'order' || !first.order) throw invalid('a submission starts with its order')
+  const order = checkOrder(first.order)
+  const arrival = slot.admit({ jobId: order.id, generation: order.generation })
+  if (arrival instanceof Job) return arrival
+
+  const cancelled = AbortSignal.any([left, arrival.signal])
+  try {
+    // A name of its own: a submission that was superseded may still be removing its folder.
+    const folder = await mkdtemp(join(jobs, `${order.id}.${order.generation}.`))
+    try {
+      await receiveFiles(() => nextPart(parts, cancelled, idleMs), folder, order.order)
+      return await slot.accept(arrival, order, folder)
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true })
+      throw error
+    }
+  } finally {
+    slot.depart(arrival)
+  }
+}
+
+/** Undefined at the end of the stream. */
+async function nextPart(
+  parts: AsyncIterator<SubmitPart>,
+  cancelled: AbortSignal,
+  idleMs: number,
+): Promise<SubmitPart | undefined> {
+  cancelled.throwIfAborted()
+  return new Promise((resolve, reject) => {
+    const idle = setTimeout(() => {
+      reject(new RpcError(status.DEADLINE_EXCEEDED, `nothing came for ${idleMs / 1000} s`))
+    }, idleMs)
+    const cancel = () => reject(cancelled.reason)
+    cancelled.addEventListener('abort', cancel, { once: true })
+    parts
+      .next()
+      .then((part) => resolve(part.done ? undefined : part.value), reject)
+      .finally(() => {
+        clearTimeout(idle)
+        cancelled.removeEventListener('abort', cancel)
+      })
+  })
+}
