@@ -1,0 +1,25 @@
+import { join } from 'node:path'
+import type { Part, Stage } from './part.js'
+import { root } from '../setup/root.mjs'
+
+/** One of our own programs, built into dist/. It says itself when it is ready, and drains on SIGTERM. */
+export function programPart(options: {
+  name: string
+  stage: Stage
+  program: string
+  env: NodeJS.ProcessEnv
+  readyMs?: number
+}): Part {
+  const { name, stage, program, env, readyMs = 60_000 } = options
+  return {
+    name,
+    stage,
+    command: process.execPath,
+    args: ['--enable-source-maps', join(root, 'dist', program)],
+    // Several programs on one machine: each takes any free port for its metrics, and logs which.
+    env: { ...env, METRICS_PORT: '0' },
+    readiness: { kind: 'event' },
+    readyMs,
+    graceMs: 15_000,
+  }
+}

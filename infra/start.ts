@@ -1,0 +1,35 @@
+/** `npm start`: the local stack, up until Ctrl-C. */
+import { once } from 'node:events'
+import { environment } from './stack/environment.js'
+import type { Stack } from './stack/stack.js'
+import { onTerminal } from './stack/terminal.js'
+import { withStack } from './stack/with-stack.js'
+
+await withStack({ env: environment(), show: onTerminal() }, async (stack, signal) => {
+  console.log(`\n${whereEverythingIs(stack)}\n`)
+  if (!signal.aborted) await once(signal, 'abort')
+})
+
+function whereEverythingIs({
+  apiUrl,
+  temporalUiUrl,
+  temporalAddress,
+  s3ConsoleUrl,
+  s3,
+  dataDir,
+  logDir,
+}: Stack): string {
+  const rows = [
+    ['API', `${apiUrl}/v1/videos`],
+    ['API documentation', `${apiUrl}/docs`],
+    ['Temporal web UI', temporalUiUrl ?? `(of your own Temporal at ${temporalAddress})`],
+    [
+      'MinIO console',
+      s3ConsoleUrl ? `${s3ConsoleUrl}  (login: ${dataDir}/secrets.json)` : `(of your own S3 at ${s3.S3_ENDPOINT})`,
+    ],
+    ['Logs', logDir],
+  ]
+  return [...rows.map(([name = '', place]) => `  ${name.padEnd(18)} ${place}`), '', '  Ctrl-C stops all of it'].join(
+    '\n',
+  )
+}
