@@ -1,0 +1,71 @@
+"""Whose face a token belongs to, when two people speak: found in every block from its own self-attention.
+
+The queries of all tokens are compared with the keys of latent frame 0, where the masks say which token is person 1,
+person 2 or background. The outcome is a position on a line, on which person 1's voice stands at 2 and person 2's at 22.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..group import Group
+from .tokens import RankTokens
+
+FACE_SPAN = 4.0  # a face's tokens are spread over [0, 4] or [20, 24]
+SECOND_FACE = 20.0
+BACKGROUND = 12.0
+VOICE_POSITIONS = (2.0, 22.0)
+
+# Softmax weights held at once: [heads, tokens, per_frame] float32, 256 MiB. All of them would be 8.6 GB at 480.
+SLICE_ELEMENTS = 1 << 26
+
+
+def token_masks(masks: Tensor) -> Tensor:
+    """Bring masks [3, H, W] of person 1, person 2, background at latent size to tokens: [3, per_frame] of 0 and 1.
+
+    A token has the value of its patch's first latent pixel.
+
+    ValueError where one is empty on the token grid: an empty person makes every number NaN, an empty background wins
+    every token and no voice has its face.
+    """
+    on_grid = (masks[:, ::2, ::2] > 0).flatten(1).float()
+    for name, mask in zip(("person 1", "person 2", "the background"), on_grid, strict=True):
+        if not mask.any():
+            raise ValueError(f"the mask of {name} covers no token: it needs 16 x 16 pixels of the video or more")
+    return on_grid
+
+
+def face_scores(q: Tensor, k: Tensor, faces: Tensor, heads: int, tokens: RankTokens, group: Group) -> Tensor:
+    """Average each token's attention to each face over all heads: [3, share] float32.
+
+    q, k: [count, heads / ranks, d], rotated, of this rank's heads. faces: [3, per_frame] of 0 and 1. The softmax of
+    a row runs over the keys of latent frame 0 only, so rows can be made slice by slice without changing a bit.
+    """
+    q = q.transpose(0, 1)  # [n / ranks, count, d]
+    k = k[: tokens.grid.per_frame].permute(1, 2, 0)  # [n / ranks, d, P]
+    rows = max(1, SLICE_ELEMENTS // (q.shape[0] * tokens.grid.per_frame))
+    share_of_face = (faces / faces.sum(-1, keepdim=True)).T  # [P, 3]
+    slices = []
+    for piece in (q * q.shape[-1] ** -0.5).split(rows, dim=1):
+        weights = (piece @ k).float().softmax(-1)  # [n / ranks, rows, P]
+        slices.append((weights @ share_of_face).sum(0))  # [rows, 3]
+    summed = torch.cat(slices).unsqueeze(0)  # [1, count, 3] over this rank's heads
+    by_rank = group.all_to_all(summed, scatter=1, gather=0, gathered=group.size)  # [ranks, share, 3]
+    return by_rank.sum(0).T / heads
+
+
+def token_positions(scores: Tensor, group: Group) -> Tensor:
+    """Turn scores [3, share] into places on the line [share]: [0, 4] for person 1, [20, 24] for person 2, else 12.
+
+    The class is decided on the raw scores; the place within it on scores scaled to the least and greatest of
+    **all** tokens, of all ranks and frames.
+    """
+    people = scores[:2]
+    here = torch.stack((people.amin(-1), people.amax(-1))).unsqueeze(0)
+    bounds = group.gather(here, dim=0, gathered=group.size)  # [ranks, 2, 2]
+    least, greatest = bounds[:, 0].amin(0).unsqueeze(-1), bounds[:, 1].amax(0).unsqueeze(-1)  # [2, 1]
+    first, second = FACE_SPAN * (people - least) / (greatest - least + 1e-8)
+    owner = scores.argmax(0)
+    faces = torch.where(owner == 0, first, SECOND_FACE + second)
+    return torch.where(owner == 2, torch.full_like(first, BACKGROUND), faces)
