@@ -1,0 +1,175 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import busboy from 'busboy'
+import type { ParameterName } from './parameters.js'
+import { partOf, unknownParameter } from './part-names.js'
+import { bodyTooLarge, type Patience, pourBody } from './pour-body.js'
+import { Problem } from './problems.js'
+
+/** A multipart form whose files have been stored: `T` is what storing one gives back. */
+export type Form<T> = { texts: Map<ParameterName, string>; reference: T | undefined; voices: T[]; bytes: number }
+
+export type FilePart = { kind: 'reference' } | { kind: 'voice'; index: number }
+
+export type FormOptions<T> = {
+  /** Stores one file while it arrives; must end soon after `signal` is aborted. */
+  storeFile: (part: FilePart, body: AsyncIterable<Uint8Array>, signal: AbortSignal) => Promise<T>
+  patience: Patience
+  signal: AbortSignal
+}
+
+export const maxVoices = 2
+const textBytes = 64 * 1024
+const limits = { files: 4, fields: 40, parts: 48, fieldSize: textBytes, fieldNameSize: 100, headerPairs: 20 }
+
+/** Refuses by the headers alone what could never become a form, before a byte of its body is read. */
+export function refuseByHeaders(req: IncomingMessage, maxBytes: number): void {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity', 'content-length': length } = req.headers
+  if (!/^multipart\/form-data\b/i.test(type)) {
+    throw new Problem('wrong_content_type', 'send the parameters and files as multipart/form-data')
+  }
+  if (encoding !== 'identity') throw new Problem('wrong_content_type', 'the body must not be compressed')
+  if (Number(length ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
+}
+
+/**
+ * Reads a form, its parts in any order, and stores its files while they arrive. The first thing that is wrong with it,
+ * from either side, ends everything: when this rejects, no `storeFile` is running any more.
+ */
+export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>): Promise<Form<T>> {
+  const parser = openParser(req)
+  const failed = new AbortController()
+  const stop = AbortSignal.any([options.signal, failed.signal])
+  const fail = (error: unknown): void => failed.abort(error)
+  const collected = new CollectedParts<T>()
+  const storing: Promise<void>[] = []
+
+  parser.on('error', (error) => fail(malformed(error)))
+  parser.on('field', (name, text, cut) => attempt(fail, () => collected.text(name, text, cut)))
+  parser.on('file', (name, file: Readable) => {
+    // Listens before anybody reads: a body that ends too early is an error of the file and of the parser.
+    file.on('error', (error) => fail(malformed(error)))
+    attempt(fail, () => {
+      const part = collected.file(name)
+      if (part === undefined) file.resume()
+      else storing.push(options.storeFile(part, file, stop).then((stored) => collected.stored(part, stored), fail))
+    })
+  })
+  for (const event of ['filesLimit', 'fieldsLimit', 'partsLimit'] as const) {
+    parser.on(event, () => fail(new Problem('too_large', 'the form has too many parts')))
+  }
+
+  try {
+    const closed = once(parser, 'close', { signal: stop })
+    closed.catch(() => undefined) // awaited below, unless pouring fails first
+    const bytes = await pourBody(req, parser, options.patience, stop)
+    await closed
+    await Promise.all(storing)
+    stop.throwIfAborted()
+    return { ...collected.form(), bytes }
+  } catch (error) {
+    fail(error) // does nothing if this is the echo of an earlier failure
+    parser.destroy()
+    await Promise.allSettled(storing)
+    throw stop.reason
+  }
+}
+
+function openParser(req: IncomingMessage): busboy.Busboy {
+  try {
+    return busboy({ headers: req.headers, limits, defParamCharset: 'utf8' })
+  } catch (error) {
+    throw malformed(error)
+  }
+}
+
+function malformed(cause: unknown): Problem {
+  const reason = cause instanceof Error ? `: ${cause.message}` : ''
+  return new Problem('malformed_request', `the multipart body cannot be read${reason}`, { cause })
+}
+
+function attempt(fail: (error: unknown) => void, step: () => void): void {
+  try {
+    step()
+  } catch (error) {
+    fail(error)
+  }
+}
+
+/** The parts seen so far, each checked against those before it. */
+class CollectedParts<T> {
+  readonly #texts = new Map<ParameterName, string>()
+  readonly #voices: (T | undefined)[] = []
+  #reference: { stored: T | undefined } | undefined
+
+  text(name: string | undefined, text: string, cut: { nameTruncated: boolean; valueTruncated: boolean }): void {
+    if (cut.nameTruncated) throw new Problem('too_large', 'the name of a part is too long')
+    const part = partOf(nameOf(name))
+    switch (part.kind) {
+      case 'reference':
+      case 'voice':
+        throw textForFile(part.kind === 'voice' ? 'audio' : 'input_reference')
+      case 'unknown':
+        throw unknownParameter(nameOf(name))
+      case 'ignored':
+        return
+      case 'parameter':
+        if (cut.valueTruncated) throw new Problem('too_large', `'${part.name}' is too long`, { param: part.name })
+        if (this.#texts.has(part.name)) {
+          throw new Problem('invalid_parameter', `'${part.name}' is there more than once`, { param: part.name })
+        }
+        this.#texts.set(part.name, text)
+    }
+  }
+
+  /** The part that a file is stored as; undefined when it is read away. */
+  file(name: string | undefined): FilePart | undefined {
+    const part = partOf(nameOf(name))
+    switch (part.kind) {
+      case 'reference':
+        if (this.#reference) {
+          throw new Problem('invalid_parameter', 'only one input_reference is possible', { param: 'input_reference' })
+        }
+        this.#reference = { stored: undefined }
+        return { kind: 'reference' }
+      case 'voice':
+        if (this.#voices.length === maxVoices) {
+          throw new Problem('invalid_parameter', `at most ${maxVoices} audio files are possible`, { param: 'audio' })
+        }
+        return { kind: 'voice', index: this.#voices.push(undefined) - 1 }
+      case 'parameter':
+        throw new Problem('invalid_parameter', `'${part.name}' is text, not a file`, { param: part.name })
+      case 'ignored':
+        return undefined
+      case 'unknown':
+        throw unknownParameter(nameOf(name))
+    }
+  }
+
+  stored(part: FilePart, stored: T): void {
+    if (part.kind === 'reference') this.#reference = { stored }
+    else this.#voices[part.index] = stored
+  }
+
+  form(): Omit<Form<T>, 'bytes'> {
+    const voices = this.#voices.filter((voice) => voice !== undefined)
+    return { texts: this.#texts, reference: this.#reference?.stored, voices }
+  }
+}
+
+function nameOf(name: string | undefined): string {
+  if (name === undefined || name === '') throw new Problem('malformed_request', 'a part of the form has no name')
+  return name
+}
+
+/** What openai-python's extra_body makes of a file: three text parts. */
+function textForFile(param: string): Problem {
+  const field = param === 'audio' ? 'audio[]' : param
+  return new Problem(
+    'invalid_parameter',
+    `'${param}' must be a file, but a text part was sent. With curl: -F "${param}=@FILE"; with openai-python: ` +
+      `client.post("/videos", files=[("${field}", …)]) instead of extra_body`,
+    { param },
+  )
+}

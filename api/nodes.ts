@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import type { Log } from '../infra/log.js'
+import type { ObjectStore } from '../infra/object-store.js'
+import { type NodeAnnouncement, nodeGoneMs } from '../workflows/node.js'
+import { objectKeys } from '../workflows/object-keys.js'
+
+const readEveryMs = 5_000
+
+const announcementSchema = z.object({
+  node: z.string(),
+  at: z.number(),
+  state: z.enum(['starting', 'idle', 'busy', 'draining']),
+  engine: z.string(),
+  model: z.string(),
+  ranks: z.number(),
+  workPerSecond: z.number().positive().nullable(),
+  renders: z.string().nullable(),
+})
+
+/** The nodes that are up, as they announce themselves in S3; read when somebody asks, at most every 5 s. */
+export class Nodes {
+  readonly #store: Pick<ObjectStore, 'list' | 'read'>
+  readonly #log: Log
+  #known: NodeAnnouncement[] = []
+  #readAt = Number.NEGATIVE_INFINITY
+  #reading: Promise<void> | undefined
+
+  constructor(store: Pick<ObjectStore, 'list' | 'read'>, log: Log) {
+    this.#store = store
+    this.#log = log
+  }
+
+  /** Nodes heard of within the last minute. When S3 is away: those known from before, as long as they count as up. */
+  async live(now = Date.now()): Promise<NodeAnnouncement[]> {
+    if (now - this.#readAt >= readEveryMs) {
+      this.#reading ??= this.#read()
+        .catch((err: unknown) => this.#log.warn({ err }, 'the announcements of the nodes cannot be read'))
+        .finally(() => {
+          this.#reading = undefined
+          this.#readAt = now
+        })
+      await this.#reading
+    }
+    return this.#known.filter((node) => now - node.at < nodeGoneMs)
+  }
+
+  /** The model's name for a video: of the node that renders it, else of any node; the last one known when all are gone. */
+  async modelOf(node: string | undefined): Promise<string> {
+    const live = await this.live()
+    const one = live.find((known) => known.node === node) ?? live[0] ?? this.#known[0]
+    return one?.model ?? 'InfiniteTalk'
+  }
+
+  async #read(): Promise<void> {
+    const read: NodeAnnouncement[] = []
+    for await (const { key } of this.#store.list(objectKeys.nodes)) {
+      const body = await this.#store.read(key)
+      const parsed = announcementSchema.safeParse(jsonOf(body))
+      if (parsed.success) read.push(parsed.data)
+      else this.#log.warn({ key }, 'an announcement of a node is not understood')
+    }
+    this.#known = read.sort((a, b) => b.at - a.at)
+  }
+}
+
+function jsonOf(body: Buffer | undefined): unknown {
+  try {
+    return body === undefined ? undefined : JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}

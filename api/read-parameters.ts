@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { type ParameterName, type Parameters, parametersSchema } from './parameters.js'
+import { Problem } from './problems.js'
+
+/** Checks the text parts of a form; the first parameter that breaks its rule is named, with the rule and what was sent. */
+export function readParameters(texts: ReadonlyMap<string, string>): Parameters {
+  const given = Object.fromEntries([...texts].filter(([, text]) => text.trim() !== ''))
+  const result = parametersSchema.safeParse(given)
+  if (result.success) return result.data
+  const name = String(result.error.issues[0]?.path[0]) as ParameterName
+  throw new Problem('invalid_parameter', `'${name}' must be ${ruleOf(name)}; it was ${shown(texts.get(name))}`, {
+    param: name,
+  })
+}
+
+type Rule = {
+  type?: string
+  enum?: unknown[]
+  maxLength?: number
+  minimum?: number
+  maximum?: number
+  exclusiveMinimum?: number
+}
+
+/** A parameter's rule in words, from its JSON Schema. */
+export function ruleOf(name: ParameterName): string {
+  if (name === 'size') return '480p, 720p or WIDTHxHEIGHT, e.g. 1280x720'
+  const rule = z.toJSONSchema(parametersSchema.shape[name], { io: 'input' }) as Rule
+  if (rule.enum !== undefined) return rule.enum.map((word) => `'${String(word)}'`).join(' or ')
+  if (rule.type === 'string') return `text of at most ${rule.maxLength} characters`
+  if (rule.type === 'boolean') return 'true or false'
+  if (rule.type === 'integer') return `a whole number from ${rule.minimum} to ${rule.maximum}`
+  return rule.exclusiveMinimum === undefined
+    ? `a number from ${rule.minimum} to ${rule.maximum}`
+    : `a number greater than ${rule.exclusiveMinimum}${rule.maximum === undefined ? '' : `, up to ${rule.maximum}`}`
+}
+
+function shown(text: string | undefined): string {
+  if (text === undefined) return 'missing'
+  return text.length <= 40 ? JSON.stringify(text) : `${[...text].length} characters long`
+}

@@ -1,0 +1,13 @@
+import { Router } from 'express'
+import type { ApiParts } from './app.js'
+import { logVideo } from './request-log.js'
+
+/** GET /v1/videos/{video_id}: one describe call, shared by all who ask at once, and the queue view. */
+export function readVideo({ reader, present }: ApiParts): Router {
+  return Router().get('/v1/videos/:video_id', async (req, res) => {
+    const id = req.params.video_id
+    const state = await reader.read(id)
+    logVideo(res, id)
+    res.set('cache-control', 'no-store').json(await present(state))
+  })
+}

@@ -1,0 +1,91 @@
+import { createServer, IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Express } from 'express'
+import { Problem } from './problems.js'
+
+export type ApiServer = AsyncDisposable & { port: number; server: Server }
+
+export type ServerOptions = {
+  host: string
+  port: number
+  /** How long requests in flight may take to end once the server stops. */
+  graceMs: number
+}
+
+/**
+ * Serves an Express application. Stopping it takes no new connections, lets requests in flight end, and cuts those that
+ * outlast the grace period.
+ */
+export async function startServer(app: Express, { host, port, graceMs }: ServerOptions): Promise<ApiServer> {
+  const server = createServer(
+    {
+      ...messageClasses(app),
+      // Node's own would cut an honest upload after five minutes; `pourBody` has rules of its own.
+      requestTimeout: 0,
+      headersTimeout: 15_000,
+      keepAliveTimeout: 65_000, // longer than the usual proxy's, so that the proxy closes first
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: 16 * 1024,
+    },
+    app,
+  )
+  server.maxRequestsPerSocket = 1000
+  // The routes themselves say when a body may come, so that a refused one is never sent.
+  server.on('checkContinue', app)
+  server.on('checkExpectation', (_req, res: ServerResponse) => {
+    const { status, body } = new Problem('expectation_failed', 'only Expect: 100-continue is understood')
+    res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', connection: 'close' })
+    res.end(JSON.stringify(body))
+  })
+  server.on('clientError', answerClientError)
+  server.listen(port, host)
+  await once(server, 'listening')
+  return {
+    server,
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeIdleConnections()
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}
+
+/**
+ * Express sets the prototypes of every request and response, which costs Node 20 three quarters of its speed (11–15 k
+ * requests/s against 51 k, measured). Messages that are born with the right prototypes need no change.
+ */
+function messageClasses(app: Express) {
+  class Request extends IncomingMessage {}
+  class Response extends ServerResponse {}
+  Object.setPrototypeOf(Request.prototype, app.request)
+  Object.setPrototypeOf(Response.prototype, app.response)
+  app.request = Request.prototype as typeof app.request
+  app.response = Response.prototype as typeof app.response
+  return { IncomingMessage: Request, ServerResponse: Response as unknown as typeof ServerResponse<IncomingMessage> }
+}
+
+/** What Node could not read as HTTP never becomes a request; its answer is written by hand. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const problem = problemOf(error.code)
+  const body = JSON.stringify(problem.body)
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
+      'Content-Type: application/json; charset=utf-8\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+function problemOf(code: string | undefined): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers_too_large', 'the request headers are too large')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('too_slow', 'the request headers arrive too slowly')
+  return new Problem('malformed_request', 'this is not an HTTP request')
+}

@@ -1,0 +1,48 @@
+/** A number of places that many want at once. */
+export class Slots {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  /** A place at once, or undefined when there is none. */
+  take(): Disposable | undefined {
+    if (this.#free === 0) return undefined
+    this.#free -= 1
+    return this.#place()
+  }
+
+  /** A place, in the order of asking; rejects when `signal` is aborted first. */
+  async wait(signal: AbortSignal): Promise<Disposable> {
+    signal.throwIfAborted()
+    const place = this.take()
+    if (place !== undefined) return place
+    return new Promise((resolve, reject) => {
+      const given = (): void => {
+        signal.removeEventListener('abort', left)
+        resolve(this.#place())
+      }
+      const left = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(given), 1)
+        reject(signal.reason as Error)
+      }
+      signal.addEventListener('abort', left, { once: true })
+      this.#waiting.push(given)
+    })
+  }
+
+  #place(): Disposable {
+    let held = true
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return
+        held = false
+        const next = this.#waiting.shift()
+        if (next === undefined) this.#free += 1
+        else next()
+      },
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import { type Client, WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client'
+import { defaultPayloadConverter } from '@temporalio/common'
+import { videoMemoKey } from '../workflows/names.js'
+import type { RenderProgress } from '../workflows/progress.js'
+import { type VideoMemo, videoIdPattern } from '../workflows/video.js'
+import { priorityOf } from './list-videos.js'
+import type { VideoState } from './present-video.js'
+import { videoNotFound } from './problems.js'
+import { askTemporal } from './temporal-calls.js'
+
+/** For so long one describe serves everybody who asks for the same video. */
+const sharedMs = 300
+
+/** Reads the state of one video with one describe call, which needs no worker; all who ask at once share the call. */
+export class VideoReader {
+  readonly #client: Client
+  readonly #shared = new Map<string, { at: number; state: Promise<VideoState> }>()
+
+  constructor(client: Client) {
+    this.#client = client
+  }
+
+  /** Rejects with a Problem: not found when there is no such video, or none any more; unavailable without Temporal. */
+  read(id: string): Promise<VideoState> {
+    // Whatever is no id of ours is not worth asking for.
+    if (!videoIdPattern.test(id)) return Promise.reject(videoNotFound(id))
+    this.#forgetOld()
+    const known = this.#shared.get(id)
+    if (known !== undefined) return known.state
+    const state = this.#describe(id)
+    this.#shared.set(id, { at: performance.now(), state })
+    state.catch(() => this.forget(id))
+    return state
+  }
+
+  /** After a change of our own: the next read asks. */
+  forget(id: string): void {
+    this.#shared.delete(id)
+  }
+
+  /** A map keeps the order of insertion, so the old ones are its first. */
+  #forgetOld(): void {
+    const oldest = performance.now() - sharedMs
+    for (const [id, { at }] of this.#shared) {
+      if (at > oldest) return
+      this.#shared.delete(id)
+    }
+  }
+
+  async #describe(id: string): Promise<VideoState> {
+    try {
+      return stateOf(await askTemporal(this.#client, () => this.#client.workflow.getHandle(id).describe()))
+    } catch (error) {
+      throw error instanceof WorkflowNotFoundError ? videoNotFound(id) : error
+    }
+  }
+}
+
+/** An open workflow is a video that exists; a closed one, or one of another kind, is none. */
+function stateOf(description: WorkflowExecutionDescription): VideoState {
+  const id = description.workflowId
+  const memo = description.memo?.[videoMemoKey] as VideoMemo | undefined
+  if (description.status.name !== 'RUNNING' || memo === undefined || memo.phase === 'deleting') throw videoNotFound(id)
+  return { id, memo, priority: priorityOf(description), progress: progressOf(description) }
+}
+
+/** Waiting for a worker: its details, if any, are those of an attempt that is over. */
+const scheduledState = 1
+
+/** What the render under way heartbeats. */
+function progressOf({ raw }: WorkflowExecutionDescription): RenderProgress | undefined {
+  for (const activity of raw.pendingActivities ?? []) {
+    const name = activity.activityType?.name
+    const payload = activity.heartbeatDetails?.payloads?.[0]
+    if ((name !== 'render' && name !== 'attach') || activity.state === scheduledState || payload == null) continue
+    return defaultPayloadConverter.fromPayload<RenderProgress>(payload)
+  }
+  return undefined
+}
