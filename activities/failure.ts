@@ -70,9 +70,9 @@ const networkCodes = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
 ])
 
-/** S3's own answers count as well: whatever it refuses, it refuses to us, not to the video's owner. */
+/** Whatever S3 refuses it refuses to us, not to the video's owner: its own answers count as well. */
 function isStorageAway(error: unknown): error is Error {
   if (!(error instanceof Error)) return false
-  if ('$metadata' in error || error.name === 'TimeoutError') return true
+  if (error.name === 'StorageAway' || '$metadata' in error) return true
   return ('code' in error && networkCodes.has(String(error.code))) || isStorageAway(error.cause)
 }

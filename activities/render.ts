@@ -16,8 +16,8 @@ export type RenderDependencies = {
   store: ObjectStore
   runner: RunnerClient
   node: string
-  /** Tells the video's workflow that a node is at work on it. */
-  signalStarted: (videoId: string, started: RenderStarted) => Promise<void>
+  /** Tells the video's workflow that a node is at work on it, sooner or later; rejects if the video is no more. */
+  signalStarted: (videoId: string, started: RenderStarted, signal: AbortSignal) => Promise<void>
   metrics: RenderMetrics
   log: Log
 }
@@ -43,7 +43,9 @@ async function render(dependencies: RenderDependencies, request: RenderRequest):
   using _beats = startHeartbeats(heartbeatMs, () => progress)
   const timed = metrics.renderSeconds.startTimer()
   // The work does not wait for it; but no render ends before its workflow knows that it began.
-  const started = signalStarted(order.videoId, { node, generation, at: Date.now() })
+  const given = new AbortController()
+  const ended = AbortSignal.any([cancellationSignal, given.signal])
+  const started = signalStarted(order.videoId, { node, generation, at: Date.now() }, ended)
   started.catch(() => {})
   try {
     const done = await storedChunks(store, order.videoId)
@@ -62,5 +64,7 @@ async function render(dependencies: RenderDependencies, request: RenderRequest):
     if (Context.current().cancellationDetails?.cancelRequested) throw cancellationSignal.reason
     if (cancellationSignal.aborted) throw failure('WorkerLost', 'the node worker left its render', { progress })
     throw withProgress(failureOf(error), progress)
+  } finally {
+    given.abort() // nobody is told of a render that is over
   }
 }

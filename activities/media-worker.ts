@@ -1,0 +1,44 @@
+/** The program that prepares inputs and assembles files: needs Temporal, S3 and ffmpeg. */
+import { Worker } from '@temporalio/worker'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runProgram } from '../infra/program.js'
+import { connectObjectStore } from '../infra/s3-object-store.js'
+import { mediaSettings, s3Settings, temporalSettings } from '../infra/settings.js'
+import { connectWorker } from '../infra/temporal.js'
+import { queues } from '../workflows/names.js'
+import { activityEdge } from './activity-edge.js'
+import { createAssembleActivities } from './assemble.js'
+import { createPrepareActivities } from './prepare.js'
+import { runWorker } from './run-worker.js'
+import { installTemporalLog } from './temporal-log.js'
+
+/** In the source tree: the build copies no media. */
+const ownClosingClip = fileURLToPath(new URL('../../infra/closing-clip.mp4', import.meta.url))
+
+await runProgram('media-worker', { ...s3Settings, ...temporalSettings, ...mediaSettings }, async (program) => {
+  const { settings, log, registry, signal } = program
+  installTemporalLog(log)
+  await using store = await connectObjectStore(settings)
+  await using temporal = await connectWorker(settings)
+  program.health = async () => {
+    await Promise.all([store.ping(), temporal.ping()])
+    return { temporal: 'ok', s3: 'ok' }
+  }
+  const { FFMPEG_PATH: ffmpegPath, LOGO_VIDEO_PATH, MEDIA_SLOTS } = settings
+  const closingClipPath = LOGO_VIDEO_PATH === undefined ? ownClosingClip : resolve(LOGO_VIDEO_PATH)
+  const worker = await Worker.create({
+    connection: temporal.connection,
+    namespace: settings.TEMPORAL_NAMESPACE,
+    taskQueue: queues.media,
+    activities: {
+      ...createPrepareActivities({ store, ffmpegPath }),
+      ...createAssembleActivities({ store, ffmpegPath, closingClipPath }),
+    },
+    maxConcurrentActivityTaskExecutions: MEDIA_SLOTS,
+    interceptors: { activity: [activityEdge({ log, registry })] },
+    shutdownGraceTime: '30 seconds',
+    shutdownForceTime: '40 seconds',
+  })
+  await runWorker(worker, { signal, log })
+})

@@ -1,0 +1,65 @@
+/** The program beside a node's runner: takes one video at a time when the runner is idle. Needs Temporal, S3 and the runner. */
+import { Worker } from '@temporalio/worker'
+import { connectRunner } from '../gaudi-runner/runner-client.js'
+import { runProgram } from '../infra/program.js'
+import { connectObjectStore } from '../infra/s3-object-store.js'
+import { nodeSettings, s3Settings, temporalSettings } from '../infra/settings.js'
+import { connectTemporal, connectWorker } from '../infra/temporal.js'
+import { queues } from '../workflows/names.js'
+import { activityEdge } from './activity-edge.js'
+import { announceNode } from './node-announcement.js'
+import { createRenderActivities } from './render.js'
+import { createRenderMetrics } from './render-metrics.js'
+import { isRendered, signalStarted } from './render-signals.js'
+import { runWorker } from './run-worker.js'
+import { RunnerSlot } from './runner-slot.js'
+import { installTemporalLog } from './temporal-log.js'
+
+await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSettings }, async (program) => {
+  const { settings, registry, signal } = program
+  const node = settings.NODE_NAME
+  const log = program.log.child({ node })
+  installTemporalLog(log)
+  await using store = await connectObjectStore(settings)
+  await using runner = connectRunner(settings.RUNNER_ADDRESS)
+  await using temporal = await connectWorker(settings)
+  await using asked = await connectTemporal(settings)
+  program.health = async () => {
+    const [description] = await Promise.all([runner.describe(), store.ping(), temporal.ping()])
+    return { temporal: 'ok', s3: 'ok', runner: description.state }
+  }
+  await using _announced = announceNode({ node, runner, store, isDraining: () => signal.aborted, log })
+  const none = { type: 'fixed-size', numSlots: 1 } as const // kinds of work that never come
+  const worker = await Worker.create({
+    connection: temporal.connection,
+    namespace: settings.TEMPORAL_NAMESPACE,
+    taskQueue: queues.gaudi,
+    identity: `${node}@${process.pid}`,
+    activities: createRenderActivities({
+      store,
+      runner,
+      node,
+      signalStarted: (videoId, started, ended) => signalStarted(asked.client, videoId, started, ended),
+      metrics: createRenderMetrics(registry),
+      log,
+    }),
+    tuner: {
+      activityTaskSlotSupplier: new RunnerSlot({
+        runner,
+        isRendered: (videoId) => isRendered(asked.client, videoId),
+        log,
+      }),
+      workflowTaskSlotSupplier: none,
+      localActivityTaskSlotSupplier: none,
+      nexusTaskSlotSupplier: none,
+    },
+    maxConcurrentActivityTaskPolls: 1,
+    // Progress is as fresh as heartbeats are let through.
+    maxHeartbeatThrottleInterval: '500 milliseconds',
+    interceptors: { activity: [activityEdge({ log, registry })] },
+    // A render is left at once: the ranks go on by themselves, and no grace is long enough for an hour of work.
+    shutdownGraceTime: 0,
+    shutdownForceTime: '30 seconds',
+  })
+  await runWorker(worker, { signal, log })
+})

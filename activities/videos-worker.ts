@@ -1,0 +1,39 @@
+/** The program that runs the workflows of all videos, and removes what they leave: needs Temporal and S3, no media tools. */
+import { Worker } from '@temporalio/worker'
+import { runProgram } from '../infra/program.js'
+import { connectObjectStore } from '../infra/s3-object-store.js'
+import { s3Settings, temporalSettings } from '../infra/settings.js'
+import { connectWorker, prepareNamespace } from '../infra/temporal.js'
+import { queues } from '../workflows/names.js'
+import { activityEdge } from './activity-edge.js'
+import { createRemoveActivities } from './remove.js'
+import { runWorker } from './run-worker.js'
+import { installTemporalLog } from './temporal-log.js'
+import { workflowCode } from './workflow-code.js'
+
+/** About 1 MB each; one that is not cached is replayed when something happens to it. */
+const maxCachedWorkflows = 200
+
+await runProgram('videos-worker', { ...s3Settings, ...temporalSettings }, async (program) => {
+  const { settings, log, registry, signal } = program
+  installTemporalLog(log)
+  await using store = await connectObjectStore(settings)
+  await using temporal = await connectWorker(settings)
+  program.health = async () => {
+    await Promise.all([store.ping(), temporal.ping()])
+    return { temporal: 'ok', s3: 'ok' }
+  }
+  await prepareNamespace(temporal.connection, settings.TEMPORAL_NAMESPACE)
+  const worker = await Worker.create({
+    connection: temporal.connection,
+    namespace: settings.TEMPORAL_NAMESPACE,
+    taskQueue: queues.videos,
+    ...workflowCode(),
+    maxCachedWorkflows,
+    activities: createRemoveActivities({ store, log }),
+    interceptors: { activity: [activityEdge({ log, registry })] },
+    shutdownGraceTime: '30 seconds',
+    shutdownForceTime: '40 seconds',
+  })
+  await runWorker(worker, { signal, log })
+})
