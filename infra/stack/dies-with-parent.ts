@@ -8,7 +8,7 @@ import { join } from 'node:path'
  * no setpriv, a small watcher stands between and kills the command when our end of its stdin closes.
  */
 export function diesWithParent(command: string, args: string[], setpriv = findSetpriv()): [string, string[]] {
-  if (setpriv !== undefined) return [setpriv, ['--pdeathsig', 'KILL', command, ...args]]
+  if (setpriv) return [setpriv, ['--pdeathsig', 'KILL', command, ...args]]
   return [process.execPath, [join(import.meta.dirname, 'watched.js'), command, ...args]]
 }
 

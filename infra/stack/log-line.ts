@@ -1,5 +1,15 @@
 /** What the supervisor reads in a JSON log line of one of our programs; other lines are none of its business. */
-export type LogLine = { level: string; message: string; event?: string; video?: string; error?: string }
+export type LogLine = {
+  level: string
+  message: string
+  event?: string
+  video?: string
+  error?: string
+  /** The line's other plain fields, as `name=value`. */
+  details: string[]
+}
+
+const known = ['time', 'pid', 'program', 'request']
 
 /** Reads one line of a log; undefined when it is not a JSON object of ours (Temporal's and MinIO's own words). */
 export function readLogLine(line: string): LogLine | undefined {
@@ -10,26 +20,30 @@ export function readLogLine(line: string): LogLine | undefined {
   } catch {
     return undefined
   }
-  const { level, msg, event, video } = fields
+  const { level, msg, event, video, err, error: named, ...others } = fields
   if (typeof level !== 'string' || typeof msg !== 'string') return undefined
-  const error = messageOf(fields.err ?? fields.error)
+  const error = messageOf(err ?? named)
   return {
     level,
     message: msg,
     ...(typeof event === 'string' && { event }),
     ...(typeof video === 'string' && { video }),
     ...(error !== undefined && { error }),
+    details: Object.entries(others)
+      .filter(([name, value]) => !known.includes(name) && ['string', 'number', 'boolean'].includes(typeof value))
+      .map(([name, value]) => `${name}=${String(value)}`),
   }
 }
 
 /**
- * The line as a person wants it on a terminal; undefined for what only the files need: that a program did something of
- * its own, at level info, without a video to which it matters.
+ * The line as a person wants it on a terminal; undefined for what only the files need: what a program did of its own, at
+ * level info, without a video to which it matters; and answered requests, which say nothing that another line does not.
  */
-export function readableLine({ level, message, video, error }: LogLine): string | undefined {
+export function readableLine({ level, message, event, video, error, details }: LogLine): string | undefined {
   const alarming = level === 'warn' || level === 'error' || level === 'fatal'
-  if (!alarming && (level !== 'info' || video === undefined)) return undefined
-  return [alarming && `${level}:`, message, video && `(${video})`, error && `— ${error}`].filter(Boolean).join(' ')
+  if (!alarming && (level !== 'info' || video === undefined || event === 'request')) return undefined
+  const words = [alarming && `${level}:`, message, video && `(${video})`, error && error !== message && `— ${error}`]
+  return [...words, ...(alarming ? details : [])].filter(Boolean).join(' ')
 }
 
 function messageOf(error: unknown): string | undefined {
