@@ -1,0 +1,55 @@
+"""What a chunk leaves for the next one, in a file: resuming from it gives the same bytes as not stopping."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+
+from pipeline.order import OrderRejected
+from pipeline.stream import State
+
+# Raised whenever the loop, the placing of voices or the correction of colours gives other numbers than before.
+LOOP_REVISION = 1
+
+
+def write_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
+    """Write a state and whose it is. The same state gives the same bytes."""
+    motion = state.motion.float().cpu().numpy() if state.motion is not None else np.zeros(0, np.float32)
+    header = json.dumps({"next_chunk": state.next_chunk, "identity": identity}, sort_keys=True)
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            header=np.frombuffer(header.encode(), np.uint8),
+            generator=state.generator.numpy(),
+            motion=motion,
+        )
+
+
+def read_checkpoint(path: Path, first_chunk: int, identity: dict[str, Any], motion_shape: tuple[int, ...]) -> State:
+    """Read a state; one of another order, engine or code is refused with what differs."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            header = json.loads(stored["header"].tobytes())
+            generator, motion = torch.from_numpy(stored["generator"]), torch.from_numpy(stored["motion"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise OrderRejected(f"the checkpoint cannot be read: {error}") from error
+    theirs = header["identity"]
+    differing = [
+        f"{name} was {theirs.get(name)!r} and is {identity.get(name)!r}"
+        for name in sorted(theirs.keys() | identity.keys())
+        if theirs.get(name) != identity.get(name)
+    ]
+    if differing:
+        raise OrderRejected(f"the checkpoint belongs to another render: {'; '.join(differing)}")
+    if header["next_chunk"] != first_chunk:
+        raise OrderRejected(f"the checkpoint leads to chunk {header['next_chunk']}, not {first_chunk}")
+    if motion.numel() == 0:
+        return State(first_chunk, generator, None)
+    if tuple(motion.shape) != motion_shape or not motion.isfinite().all():
+        raise OrderRejected(f"the checkpoint's motion latents {tuple(motion.shape)} are not finite {motion_shape}")
+    return State(first_chunk, generator, motion)

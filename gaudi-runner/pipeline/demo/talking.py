@@ -1,0 +1,69 @@
+"""The frames that the demo shows: the reference's own, each person's head and mouth moved by their voice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.demo.face import Face, find_faces
+from pipeline.demo.puppet import SILENCE, Speech, move_face
+from pipeline.engine import Conditions
+
+# In a video, faces are looked for in every so many frames, counted from its start, and lie between in between: so a
+# frame's faces do not depend on the chunk that shows it.
+LOOK_EVERY = 12
+
+
+def talking_frames(conditions: Conditions, faces: list[list[Face]], speaking: bool) -> Iterator[Tensor]:
+    """Yield the chunk's frames [3,H,W] in [-1, 1], with the voices heard or not; `faces` per frame and person."""
+    assert conditions.reference is not None
+    speech = conditions.audio[:, :, 2, 0].tolist()  # the frame itself, of its window: [persons, F, 3]
+    frames = conditions.reference.frames(conditions.start, len(faces))
+    for offset, (frame, people) in enumerate(zip(frames, faces, strict=True)):
+        drawn = pixels(frame)
+        for person, face in enumerate(people):
+            heard = Speech(*speech[person][offset]) if speaking else SILENCE
+            box, moved = move_face(drawn, face, person, (conditions.start + offset) / conditions.fps, heard)
+            drawn[box.top : box.bottom, box.left : box.right] = moved
+        yield torch.from_numpy(drawn).permute(2, 0, 1).mul(2).sub_(1)
+
+
+def faces_of(conditions: Conditions) -> list[list[Face]]:
+    """Each person's face at every frame of the chunk, leftmost person first."""
+    reference, count = conditions.reference, conditions.audio.shape[1]
+    assert reference is not None
+    if reference.still:
+        return [_look(conditions, next(iter(reference.frames(0, 1))))] * count
+    first, last = conditions.start, conditions.start + count - 1
+    looks = range(first // LOOK_EVERY, last // LOOK_EVERY + 2)
+    seen = {look: _look(conditions, next(iter(reference.frames(look * LOOK_EVERY, 1)))) for look in looks}
+    faces = []
+    for number in range(first, last + 1):
+        look, since = divmod(number, LOOK_EVERY)
+        pairs = zip(seen[look], seen[look + 1], strict=True)
+        faces.append([_between(before, after, since / LOOK_EVERY) for before, after in pairs])
+    return faces
+
+
+def pixels(frame: Tensor) -> np.ndarray:
+    """[3,H,W] in [-1, 1] to a new [H,W,3] in [0, 1]."""
+    return np.ascontiguousarray(frame.permute(1, 2, 0).add(1).div_(2).numpy())
+
+
+def _look(conditions: Conditions, frame: Tensor) -> list[Face]:
+    persons = conditions.audio.shape[0]
+    regions = F.interpolate(conditions.masks[None, :persons], size=frame.shape[1:], mode="nearest")[0].numpy()
+    return find_faces((pixels(frame) * 255).round().astype(np.uint8), list(regions))
+
+
+def _between(before: Face, after: Face, share: float) -> Face:
+    if (
+        abs(before.x - after.x) + abs(before.y - after.y) > 0.6 * before.size
+    ):  # another face: no flight across the picture
+        return before
+    return Face(*(a + share * (b - a) for a, b in zip(astuple(before), astuple(after), strict=True)))

@@ -1,0 +1,83 @@
+"""What the streaming loop asks of a model. Two engines answer: `demo`, and the real one when it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Reference(Protocol):
+    """The reference picture or video, resized and cropped; rank 0 has it, the other ranks get what is made of it."""
+
+    still: bool
+
+    def frames(self, start: int, count: int) -> Iterator[Tensor]:
+        """Yield frames [3,H,W] in [-1, 1] by number; after the last one, the last one again."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What one chunk is made from. All but `reference` are the same on every rank."""
+
+    text: Tensor  # [tokens, d] of the prompt
+    negative_text: Tensor  # [tokens, d]
+    clip: Tensor  # [257, 1280] of the frame at the chunk's start
+    y: Tensor  # [4 + C, T, h, w]: which frames are given, then the encoded condition
+    audio: Tensor  # [persons, F, 5, layers, d]: each frame with two neighbours on either side
+    masks: Tensor  # [3, h, w]: person 1, person 2, background
+    start: int  # number of the chunk's first frame in the video
+    fps: int
+    reference: Reference | None  # rank 0 only
+
+    @property
+    def null_audio(self) -> Tensor:
+        """One person's silence, also where there are two (facts: pipeline 2.3)."""
+        return torch.zeros_like(self.audio[:1])
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Which conditions a forward pass is given: the prompt or the negative prompt, the voices or silence."""
+
+    prompt: bool
+    voices: bool
+
+
+class Denoiser(Protocol):
+    """The model with one chunk's conditions in place: what is constant over a chunk is computed once."""
+
+    def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
+        """One forward pass at time t (1000 to 0): latent [C,T,h,w] to a new velocity [C,T,h,w], float32, on every rank."""
+
+
+class Engine(Protocol):
+    """A model on the ranks. Encoders and VAE are called on rank 0 only; `denoiser` and its calls by all ranks together."""
+
+    name: str
+    model: str  # as answers show it
+    identity: str  # of weights and arithmetic: a checkpoint of another one is refused
+    device: torch.device
+    latent_channels: int  # C
+
+    def encode_text(self, prompt: str) -> Tensor:
+        """Encode a prompt to [tokens, d]."""
+
+    def encode_picture(self, picture: Tensor) -> Tensor:
+        """CLIP features [257, 1280] of a picture [3,H,W] in [-1, 1]."""
+
+    def embed_voice(self, wave: np.ndarray, frames: int, fps: int) -> Tensor:
+        """Features [frames, layers, d] of a 16 kHz signal."""
+
+    def vae_encode(self, frames: Tensor) -> Tensor:
+        """[3,F,H,W] in [-1, 1] to [C, 1 + (F - 1) / 4, H / 8, W / 8]; causal: a prefix gives a prefix."""
+
+    def vae_decode(self, latent: Tensor) -> Tensor:
+        """The way back, to [3,F,H,W] in [-1, 1] on the CPU."""
+
+    def denoiser(self, conditions: Conditions) -> Denoiser:
+        """Bind a chunk's conditions. Collective."""

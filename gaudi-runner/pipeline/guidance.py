@@ -1,0 +1,79 @@
+"""Time steps, and how several forward passes become one velocity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.engine import Denoiser, Pass
+
+BOTH = Pass(prompt=True, voices=True)
+VOICES = Pass(prompt=False, voices=True)
+PROMPT = Pass(prompt=True, voices=False)
+NEITHER = Pass(prompt=False, voices=False)
+
+
+def timesteps(steps: int, shift: float) -> list[float]:
+    """Times from 1000 down to 0, `steps` + 1 of them; a larger shift stays longer in the noise (facts: pipeline 2.2)."""
+    even = np.append(np.linspace(1000, 1, steps, dtype=np.float32), np.float32(0)) / 1000
+    return [float(t) for t in 1000 * shift * even / (1 + (shift - 1) * even)]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a chunk is sampled."""
+
+    steps: int
+    shift: float
+    text_guide: float
+    audio_guide: float
+    adaptive_projected: bool = False  # APG
+    # The reference runs two passes where both guides are 1, though the second has no effect.
+    single_pass: bool = True
+
+    @property
+    def passes(self) -> int:
+        """Forward passes of a step."""
+        if self.text_guide != 1:
+            return 3
+        return 1 if self.audio_guide == 1 and self.single_pass else 2
+
+
+class Guidance:
+    """Classifier-free guidance of one chunk; APG keeps a momentum per difference, so make a new one for each chunk."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self._momenta: dict[str, Tensor] = {}
+
+    def velocity(self, denoiser: Denoiser, latent: Tensor, t: float) -> Tensor:
+        """Run the passes that the guides ask for and combine them, [C,T,h,w]. Reuses the memory of their results."""
+        text, audio = self._sampling.text_guide, self._sampling.audio_guide
+        if self._sampling.passes == 1:
+            return denoiser(latent, t, BOTH)
+        if self._sampling.passes == 2:
+            conditional, silent = denoiser(latent, t, BOTH), denoiser(latent, t, PROMPT)
+            if self._sampling.adaptive_projected:
+                return conditional + (audio - 1) * self._projected("audio", conditional - silent, conditional)
+            return conditional.sub_(silent).mul_(audio).add_(silent)
+        conditional = denoiser(latent, t, BOTH)
+        negative = denoiser(latent, t, VOICES)
+        null = denoiser(latent, t, NEITHER)
+        if self._sampling.adaptive_projected:
+            by_text = self._projected("text", conditional - negative, conditional)
+            by_audio = self._projected("audio", negative - null, conditional)
+            return conditional + (text - 1) * by_text + (audio - 1) * by_audio
+        conditional.sub_(negative).mul_(text)
+        negative.sub_(null).mul_(audio)
+        return null.add_(conditional).add_(negative)
+
+    def _projected(self, name: str, difference: Tensor, conditional: Tensor) -> Tensor:
+        # Momentum -0.75, norm at most 55 over the whole tensor, without the part parallel to the prediction.
+        momentum = difference - 0.75 * self._momenta.get(name, torch.zeros(()))
+        self._momenta[name] = momentum
+        scaled = (momentum * min(1.0, 55 / (float(momentum.norm()) + 1e-12))).double()
+        direction = torch.nn.functional.normalize(conditional.double().flatten(), dim=0).view_as(conditional)
+        return (scaled - (scaled * direction).sum() * direction).to(difference.dtype)

@@ -1,0 +1,68 @@
+"""What rank 0 makes of an order's files, before any rank computes anything: whatever can be wrong is found here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.audio import frame_count, normalize_loudness, place_voices, read_voice
+from pipeline.checkpoint import LOOP_REVISION, read_checkpoint
+from pipeline.engine import Engine
+from pipeline.order import Order, OrderRejected
+from pipeline.pictures import person_masks
+from pipeline.plan import Plan
+from pipeline.reference import StillReference, VideoReference
+from pipeline.stream import Prepared, State
+
+# The published pipeline's own (wan_multitalk_14B.py) is the real engine's business; the demo only needs another text.
+NEGATIVE_PROMPT = "blurred, distorted, static"
+
+
+def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
+    """Read the reference and the voices. Raises OrderRejected."""
+    fit = (directory / "reference", order.height, order.width)
+    reference = VideoReference(*fit, order.fps) if order.reference_is_video else StillReference(*fit)
+    voices = [normalize_loudness(read_voice(path)) for path in _voice_paths(directory)]
+    signals = place_voices(voices, order.voice_mode)
+    sounding = frame_count(signals[0].size, order.fps)
+    if abs(sounding - order.frames) > 1:
+        raise OrderRejected(f"the voices last {sounding} frames at {order.fps} fps, the order says {order.frames}")
+    embeddings = [engine.embed_voice(signal, order.frames, order.fps) for signal in signals]
+    for person, embedding in enumerate(embeddings, 1):
+        if not embedding.isfinite().all():
+            raise OrderRejected(f"voice {person} gives features that are not finite")
+    masks = person_masks(len(voices), reference.source_height, reference.source_width, order.height, order.width)
+    if masks.flatten(1).sum(1).min() == 0:
+        raise OrderRejected("a person owns no part of the picture")  # dividing by it would make everything NaN
+    return Prepared(reference, embeddings, masks, order.prompt or " ", NEGATIVE_PROMPT)
+
+
+def resume_state(engine: Engine, order: Order, plan: Plan, directory: Path, identity: dict[str, Any]) -> State | None:
+    """The state that the order's first chunk starts from; None to begin at the beginning."""
+    if order.first_chunk == 0:
+        return None
+    if order.first_chunk > plan.chunks:
+        raise OrderRejected(f"first_chunk {order.first_chunk} is beyond the last of {plan.chunks} chunks")
+    motion = (engine.latent_channels, (plan.motion_frames - 1) // 4 + 1, order.height // 8, order.width // 8)
+    return read_checkpoint(directory / "checkpoint", order.first_chunk, identity, motion)
+
+
+def render_identity(engine: Engine, order: Order, directory: Path) -> dict[str, Any]:
+    """What must be equal for a checkpoint to go on: the order, the bytes of its files, the engine and the code."""
+    same = {name: value for name, value in asdict(order).items() if name != "first_chunk"}
+    files = [directory / "reference", *_voice_paths(directory)]
+    return {
+        **same,
+        **{path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        "engine": engine.identity,
+        "loop": LOOP_REVISION,
+    }
+
+
+def _voice_paths(directory: Path) -> list[Path]:
+    paths = [path for path in (directory / "voice-1.wav", directory / "voice-2.wav") if path.exists()]
+    if not paths or not (directory / "reference").exists():
+        raise OrderRejected("the order comes without a reference or a voice")
+    return paths

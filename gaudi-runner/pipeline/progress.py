@@ -1,0 +1,57 @@
+"""What is told of a running render: finished chunks and steps, the time left, the speed."""
+
+from __future__ import annotations
+
+import time
+
+from pipeline.control import Control
+from pipeline.guidance import Sampling
+
+PROGRESS_SECONDS = 0.2
+
+
+class Progress:
+    """Counts the steps of one render; says what was measured, and nothing before."""
+
+    def __init__(
+        self, control: Control | None, job: str, chunks: int, sampling: Sampling, tokens: int, first_chunk: int
+    ) -> None:
+        self._control, self._job, self._tokens = control, job, tokens
+        self._chunks, self._steps, self._passes = chunks, sampling.steps, sampling.passes
+        self._first_chunk = first_chunk
+        self._told = -PROGRESS_SECONDS
+        self._began: float | None = None  # when the first step started
+        self._chunk_began = time.monotonic()
+
+    def at(self, chunk: int, step: int) -> None:
+        """So many chunks, and steps of the running one, are finished."""
+        now = time.monotonic()
+        self._began = self._began or now
+        if now - self._told >= PROGRESS_SECONDS or step == 0:
+            self._tell(chunk, step, now)
+
+    def chunk_done(self, chunk: int) -> None:
+        """A chunk has been computed; its wall time over its forward passes is the speed to expect of the next orders."""
+        now = time.monotonic()
+        self._tell(chunk + 1, 0, now)
+        if self._control is not None:
+            seconds = (now - self._chunk_began) / (self._steps * self._passes)
+            self._control.send("speed", seconds_per_forward=seconds, tokens_per_forward=self._tokens)
+        self._chunk_began = now
+
+    def _tell(self, chunk: int, step: int, now: float) -> None:
+        self._told = now
+        if self._control is None:
+            return
+        done = (chunk - self._first_chunk) * self._steps + step
+        left = (self._chunks - chunk) * self._steps - step
+        seconds_left = (now - self._began) / done * left if done > 0 and self._began is not None else None
+        self._control.send(
+            "progress",
+            job=self._job,
+            chunk=chunk,
+            chunks=self._chunks,
+            step=step,
+            steps=self._steps,
+            seconds_left=seconds_left,
+        )

@@ -1,0 +1,134 @@
+"""One rank of the group that holds the model. Started by the runner with torchrun, never alone:
+
+    python -m torch.distributed.run --nproc-per-node=8 -m pipeline.ranks --control /run/ranks.sock --engine demo
+
+Rank 0 takes orders from the runner over a Unix socket, one JSON object a line, and shares each with the other ranks.
+Every rank then makes the same calls in the same order; a rank that strayed would leave the rest waiting in a
+collective, so any unexpected error ends the process and torchrun takes the group down. An order can be bad; a group
+cannot be half alive.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from pipeline.control import Control, RunnerGone
+from pipeline.demo.engine import DemoEngine
+from pipeline.denoise import NotANumber
+from pipeline.engine import Engine
+from pipeline.group import Group
+from pipeline.lifetime import die_with_parent
+from pipeline.order import OrderRejected
+from pipeline.render import Aborted, render
+from pipeline.warm_up import measure_forward
+
+IDLE_SECONDS = 1.0
+# Longer than any preparation on rank 0, shorter than anybody's patience: a lost peer is noticed at once anyway.
+COLLECTIVE_TIMEOUT = timedelta(minutes=20)
+
+
+def main() -> None:
+    """Join the group, load the engine, serve until the runner closes the socket."""
+    die_with_parent()
+    arguments = argparse.ArgumentParser(prog="pipeline.ranks")
+    arguments.add_argument("--control", required=True, help="the runner's Unix socket")
+    arguments.add_argument("--engine", choices=["demo"], default="demo")
+    options = arguments.parse_args()
+
+    torch.set_num_threads(1)
+    control = Control(options.control, int(os.environ["RANK"]))
+    job: list[str | None] = [None]
+    try:
+        dist.init_process_group("gloo", timeout=COLLECTIVE_TIMEOUT)
+        group = Group()
+        with torch.inference_mode():
+            engine = DemoEngine(group)
+            announce_ready(engine, group, control)
+            serve(engine, group, control, job)
+    except RunnerGone:
+        dist.destroy_process_group()
+    except Exception as error:
+        # The others hang in a collective until we are gone, so: say why, and go.
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {error}"
+        control.send("failed", rank=control.rank, job=job[0], reason=reason_of(error), message=message)
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def announce_ready(engine: Engine, group: Group, control: Control) -> None:
+    """Ready means every rank has its weights and one forward pass has gone through all of them."""
+    seconds, tokens = measure_forward(engine, group, control.beat)
+    if group.leads:
+        versions = {"torch": torch.__version__, "python": platform.python_version(), "engine": engine.identity}
+        control.send(
+            "ready",
+            engine=engine.name,
+            model=engine.model,
+            device=engine.device.type,
+            ranks=group.size,
+            versions=versions,
+            seconds_per_forward=seconds,
+            tokens_per_forward=tokens,
+        )
+
+
+def serve(engine: Engine, group: Group, control: Control, job: list[str | None]) -> None:
+    """Render one order after another. `job[0]` names the one at hand, for the message about a failure."""
+    while True:
+        command = next_command(group, control)
+        job[0] = command["job"]
+        try:
+            done = render(engine, group, control, command["job"], Path(command["directory"]), command["order"])
+            ending: dict[str, Any] = {"type": "finished", "chunks": done.chunks, "frames": done.frames}
+            ending["render_seconds"] = done.seconds
+        except OrderRejected as error:
+            ending = {"type": "rejected", "message": str(error)}
+        except Aborted:
+            ending = {"type": "aborted"}
+        if group.leads:
+            control.send(job=command["job"], **ending)
+        job[0] = None
+
+
+def next_command(group: Group, control: Control) -> dict[str, Any]:
+    """The runner's next order, on every rank; raises RunnerGone on every rank. All of them beat while they wait."""
+    while True:
+        control.beat()
+        word: dict[str, Any] | None = None
+        if group.leads:
+            try:
+                word = control.next_message(IDLE_SECONDS)
+            except RunnerGone:
+                word = {"type": "leave"}
+        word = group.agree(word)
+        if word is None or word["type"] == "abort":  # an abort of a job that has ended: nothing to do
+            continue
+        if word["type"] == "leave":
+            raise RunnerGone
+        if word["type"] != "render":
+            raise ValueError(f"the runner said {word['type']!r}, which no rank knows")
+        return word
+
+
+def reason_of(error: Exception) -> str:
+    """The runner's word for a failure."""
+    if isinstance(error, NotANumber):
+        return "not_a_number"
+    text = str(error).lower()
+    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return "out_of_memory" if out_of_memory or "out of memory" in text or "allocate memory" in text else "engine"
+
+
+if __name__ == "__main__":
+    main()

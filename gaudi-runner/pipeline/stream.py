@@ -1,0 +1,169 @@
+"""The streaming loop: a video as a generator of chunks, each started from the end of the one before.
+
+One loop for every engine. Its numbers are those of the reference (parity/README.md, "The streaming loop"); what it
+leaves out is work without effect: the condition and CLIP features of a still picture are made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.audio import chunk_windows
+from pipeline.colour import ColourReference
+from pipeline.denoise import NotANumber, denoise
+from pipeline.engine import Conditions, Engine, Reference
+from pipeline.group import Group
+from pipeline.guidance import Sampling
+from pipeline.plan import Plan
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What rank 0 has made of an order's files."""
+
+    reference: Reference
+    embeddings: list[Tensor]  # per person [L, layers, d]
+    masks: Tensor  # [3, H/8, W/8]
+    prompt: str
+    negative_prompt: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What chunk `next_chunk` needs of the chunks before it; everything else can be made again (facts: pipeline 2.5)."""
+
+    next_chunk: int
+    generator: Tensor  # of the job's own random numbers, uint8
+    motion: Tensor | None  # [C,m,h,w] float32; None after the last chunk
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A rendered chunk. The frames are on rank 0 only and not yet colour-corrected."""
+
+    index: int
+    frames: Tensor | None  # [3,n,H,W] in [-1, 1]: those that are new
+    colours: ColourReference | None
+    state: State
+
+
+@dataclass(frozen=True)
+class Video:
+    """What every rank knows of the video that is rendered."""
+
+    plan: Plan
+    sampling: Sampling
+    seed: int
+    fps: int
+    colour_strength: float = 1.0
+
+
+def stream(
+    engine: Engine,
+    group: Group,
+    video: Video,
+    prepared: Prepared | None,
+    resume: State | None,
+    before_step: Callable[[int, int], None],
+) -> Iterator[Chunk]:
+    """Render chunk after chunk, from `resume` on. `prepared` is given on rank 0 only.
+
+    Every rank iterates; `before_step(chunk, step)` is called by all of them and may raise to stop them together.
+    """
+    plan = video.plan
+    generator = torch.Generator().manual_seed(video.seed)
+    conditions = _ChunkConditions(engine, group, video, prepared)
+    motion: Tensor | None = None
+    first = 0
+    if resume is not None:
+        generator.set_state(resume.generator)
+        motion, first = resume.motion, resume.next_chunk
+
+    for index in range(first, plan.chunks):
+        given = conditions.of_chunk(index)
+        if motion is None:
+            # The VAE is causal: the first picture alone is latent 0 of the condition.
+            motion = given.y[4:, :1]
+        shape = (engine.latent_channels, *given.y.shape[1:])
+        noise = torch.randn(shape, generator=generator, dtype=torch.float32).to(engine.device)
+        latent = denoise(
+            engine.denoiser(given),
+            noise,
+            motion,
+            video.sampling,
+            lambda step, index=index: before_step(index, step),  # type: ignore[misc]
+        )
+
+        frames = engine.vae_decode(latent) if group.leads else None
+        motion = None
+        if index + 1 < plan.chunks:
+            motion = group.from_lead(_motion(engine, video, frames, conditions.colours), engine.device)
+            if not motion.sum().isfinite():
+                raise NotANumber(f"the motion latents after chunk {index} are not finite")
+        new = frames[:, plan.emitted(index)] if frames is not None else None
+        del frames, latent
+        yield Chunk(index, new, conditions.colours, State(index + 1, generator.get_state(), motion))
+
+
+def _motion(engine: Engine, video: Video, frames: Tensor | None, colours: ColourReference | None) -> Tensor | None:
+    """The chunk's last frames, colour-corrected and encoded: what the next chunk begins with. Rank 0."""
+    if frames is None or colours is None:
+        return None
+    tail = [colours.correct(frame, video.colour_strength) for frame in frames[:, -video.plan.motion_frames :].unbind(1)]
+    return engine.vae_encode(torch.stack(tail, 1))
+
+
+class _ChunkConditions:
+    """Makes each chunk's conditions on rank 0 and hands them to the others."""
+
+    def __init__(self, engine: Engine, group: Group, video: Video, prepared: Prepared | None) -> None:
+        self._engine, self._group, self._video, self._prepared = engine, group, video, prepared
+        made = [engine.encode_text(prepared.prompt), engine.encode_text(prepared.negative_prompt)] if prepared else None
+        self._text, self._negative_text = [self._spread(made[i] if made else None) for i in range(2)]
+        self._masks = self._spread(prepared.masks if prepared else None)
+        self.colours = ColourReference.of(_frame(prepared.reference, 0)) if prepared else None
+        still = group.agree(prepared.reference.still if prepared else False)
+        self._still = self._of_picture(0) if still else None
+
+    def of_chunk(self, index: int) -> Conditions:
+        plan, prepared = self._video.plan, self._prepared
+        start = plan.start(index)
+        clip, y = self._still or self._of_picture(start)
+        audio = None
+        if prepared:
+            audio = torch.stack([chunk_windows(voice, start, plan.chunk_frames) for voice in prepared.embeddings])
+        return Conditions(
+            self._text,
+            self._negative_text,
+            clip,
+            y,
+            self._spread(audio),
+            self._masks,
+            start,
+            self._video.fps,
+            prepared.reference if prepared else None,
+        )
+
+    def _of_picture(self, number: int) -> tuple[Tensor, Tensor]:
+        """CLIP features and encoded condition of one reference frame: the frame itself, then nothing (zeros)."""
+        if not self._prepared:
+            return self._spread(None), self._spread(None)
+        picture = _frame(self._prepared.reference, number)
+        frames = torch.zeros(3, self._video.plan.chunk_frames, *picture.shape[1:])
+        frames[:, 0] = picture
+        latent = self._engine.vae_encode(frames)
+        mask = torch.zeros(4, *latent.shape[1:])
+        mask[:, 0] = 1
+        clip = self._engine.encode_picture(picture)
+        return self._spread(clip), self._spread(torch.cat([mask.to(latent), latent]))
+
+    def _spread(self, x: Tensor | None) -> Tensor:
+        return self._group.from_lead(x, self._engine.device)
+
+
+def _frame(reference: Reference, number: int) -> Tensor:
+    return next(iter(reference.frames(number, 1)))

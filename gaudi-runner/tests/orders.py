@@ -1,0 +1,62 @@
+"""Small orders: a drawn face, a voice of syllables."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+
+def order(**changes: object) -> dict[str, Any]:
+    plain = {
+        "prompt": "a person talks", "reference_is_video": False, "voice_mode": "add", "fps": 25, "frames": 100,
+        "width": 128, "height": 128, "steps": 4, "shift": 5.0, "text_guide": 5.0, "audio_guide": 5.0,
+        "seed": 42, "first_chunk": 0,
+    }  # fmt: skip
+    return {**plain, **changes}
+
+
+def draw_reference(path: Path, size: tuple[int, int] = (256, 256)) -> None:
+    width, height = size
+    y, x = np.mgrid[0:height, 0:width]
+    ground = np.stack([90 + 60 * x / width, 110 + 50 * y / height, 150 - 40 * x / width], -1).astype(np.uint8)
+    picture = Image.fromarray(ground)
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((0.3 * width, 0.15 * height, 0.7 * width, 0.75 * height), fill=(224, 180, 150))
+    draw.ellipse((0.40 * width, 0.54 * height, 0.60 * width, 0.60 * height), fill=(180, 80, 80))
+    picture.save(path, format="PNG")
+
+
+def syllables(seconds: float, seed: int = 1) -> np.ndarray:
+    """A buzz in bursts of 0.1 to 0.3 s with pauses, [n] at 16 kHz."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * 16000)
+    loudness = np.zeros(n)
+    at = 0
+    while at < n:
+        length, pause = int(rng.uniform(0.12, 0.3) * 16000), int(rng.uniform(0.04, 0.3) * 16000)
+        burst = np.hanning(length) * rng.uniform(0.3, 1)
+        loudness[at : at + length] += burst[: n - at]
+        at += length + pause
+    time = np.arange(n) / 16000
+    return loudness * sum(np.sin(2 * np.pi * 120 * k * time) / k for k in range(1, 12)) * 0.2
+
+
+def write_voice(path: Path, samples: np.ndarray) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def make_inputs(directory: Path, seconds: float = 4.0, second_voice: float | None = None) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    draw_reference(directory / "reference")
+    write_voice(directory / "voice-1.wav", syllables(seconds))
+    if second_voice is not None:
+        write_voice(directory / "voice-2.wav", syllables(second_voice, seed=2))
+    return directory

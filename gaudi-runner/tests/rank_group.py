@@ -1,0 +1,100 @@
+"""A torchrun group and a runner's end of the control socket, for a test; ended when the test ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+PACKAGE = Path(__file__).parents[1]
+
+
+class RankGroup:
+    def __init__(self, ranks: int, **environment: str) -> None:
+        self.ranks = ranks
+        self.pids: dict[int, int] = {}
+        self.heard: list[dict[str, Any]] = []
+        self._environment = environment
+        self._words: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._lead: socket.socket | None = None
+
+    def __enter__(self) -> RankGroup:
+        self._folder = Path(tempfile.mkdtemp())
+        path = str(self._folder / "control.sock")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+        command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={self.ranks}"]
+        self.torchrun = subprocess.Popen(
+            [sys.executable, *command, "-m", "pipeline.ranks", "--control", path, "--engine", "demo"],
+            cwd=PACKAGE,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **self._environment},
+            stdin=subprocess.DEVNULL,
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.torchrun.terminate()
+        try:
+            self.torchrun.wait(20)
+        except subprocess.TimeoutExpired:
+            self.torchrun.kill()
+        for pid in self.pids.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._listener.close()
+        shutil.rmtree(self._folder)
+
+    def say(self, **word: object) -> None:
+        deadline = time.monotonic() + 60
+        while self._lead is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self._lead is not None
+        self._lead.sendall(json.dumps(word).encode() + b"\n")
+
+    def hang_up(self) -> None:
+        assert self._lead is not None
+        self._lead.shutdown(socket.SHUT_RDWR)
+
+    def until(self, *types: str, seconds: float = 240) -> dict[str, Any]:
+        """The next message of one of these types; what came before is kept in `heard`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            word = self._words.get(timeout=max(0.01, deadline - time.monotonic()))
+            self.heard.append(word)
+            if word["type"] in types:
+                return word
+
+    def render(self, job: str, directory: Path, **order: object) -> dict[str, Any]:
+        self.say(type="render", job=job, generation=1, directory=str(directory), order=order)
+        return self.until("finished", "rejected", "failed", "aborted")
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._listen, args=(connection,), daemon=True).start()
+
+    def _listen(self, connection: socket.socket) -> None:
+        for line in connection.makefile():
+            word = json.loads(line)
+            if word["type"] == "hello":
+                self.pids[word["rank"]] = word["pid"]
+                if word["rank"] == 0:
+                    self._lead = connection
+            self._words.put(word)
