@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from parity_data import cases, needs_parity, uniform
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.transformer import Transformer
 
 from .gloo import on_ranks
-from .parity import arrays, cases, parameters, parity_dir, uniform
+from .parity import arrays, parameters
 
 CASES = cases("dit_cases.json")
 SIZES = (1, 2, 4, 8)
@@ -65,7 +66,6 @@ def forwards_on_rank(
 @pytest.fixture(scope="module")
 def split_over_ranks(tmp_path_factory: pytest.TempPathFactory) -> Split:
     """By size, rank and case: the output and the bytes sent."""
-    parity_dir()
     folder: Path = tmp_path_factory.mktemp("weights")
     todo = []
     for number, case in enumerate(CASES):
@@ -75,8 +75,8 @@ def split_over_ranks(tmp_path_factory: pytest.TempPathFactory) -> Split:
     return on_ranks(SIZES, forwards_on_rank, todo)
 
 
+@needs_parity
 def test_there_are_cases() -> None:
-    parity_dir()
     assert CASES
 
 

@@ -1,0 +1,98 @@
+"""The libraries' encoders on published weights, number by number against the recorded reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from parity_data import cases, needs_parity, uniform
+from torch import Tensor
+
+from pipeline.infinitetalk.encoders.latents import LatentCoder
+from pipeline.infinitetalk.encoders.picture import PictureEncoder, prepare
+from pipeline.infinitetalk.encoders.text import build_umt5, clean
+from pipeline.infinitetalk.encoders.voice import VoiceEncoder
+
+from .parity import arrays, parameters
+
+CPU = torch.device("cpu")
+DESCRIBED = cases("encoders_cases.json") or {}
+PARAMETERS = cases("encoders_parameters.json") or {}
+
+
+def cases_of(part: str) -> pytest.MarkDecorator:
+    """One test a case."""
+    described = DESCRIBED.get(part, {}).get("cases", [])
+    return pytest.mark.parametrize("case", described, ids=[case["out"] for case in described])
+
+
+def recorded(part: str) -> dict[str, Tensor]:
+    return arrays(DESCRIBED[part]["file"])
+
+
+def near(ours: Tensor, theirs: Tensor, largest: float) -> None:
+    torch.testing.assert_close(ours.float(), theirs, atol=largest, rtol=0)
+
+
+@needs_parity
+def test_there_are_cases_of_every_part() -> None:
+    assert all(DESCRIBED[part]["cases"] for part in ("vae", "t5", "clip", "audio"))
+
+
+@cases_of("vae")
+def test_latents_equal_the_reference(case: dict[str, Any]) -> None:
+    coder = LatentCoder(parameters(PARAMETERS["vae"]), CPU)
+    given = uniform(case["input"], tuple(case["shape"]))
+    out = coder.encode(given[0]) if case["out"].startswith("encode") else coder.decode(given)
+    near(out, recorded("vae")[case["out"]], 1e-5)
+
+
+@needs_parity
+def test_a_first_frame_alone_is_the_first_latent() -> None:
+    coder = LatentCoder(parameters(PARAMETERS["vae"]), CPU)
+    frames = uniform("vae.in9", (3, 9, 32, 48))
+    assert torch.equal(coder.encode(frames[:, :1]), coder.encode(frames)[:, :1])
+
+
+@cases_of("t5")
+def test_text_equals_the_reference(case: dict[str, Any]) -> None:
+    stored = recorded("t5")
+    model = build_umt5(parameters(PARAMETERS["t5"]), CPU, torch.float32)
+    ids = stored[case["ids"]].long()
+    if "mask" in case:
+        out = model(ids, attention_mask=stored[case["mask"]].long()).last_hidden_state
+    else:
+        rows = torch.arange(0, 150, 15)
+        out = model(ids[None]).last_hidden_state[0, rows]
+    near(out, stored[case["out"]], 1e-5)
+
+
+@cases_of("clip")
+def test_pictures_equal_the_reference(case: dict[str, Any]) -> None:
+    config = DESCRIBED["clip"]["config"]
+    stored = recorded("clip")
+    width = config["dim"] // config["num_heads"]
+    encoder = PictureEncoder(parameters(PARAMETERS["clip"]), CPU, torch.float32, head_width=width)
+    given = uniform(case["input"], tuple(case["shape"]))
+    match case["out"].split("_"):
+        case ["tower"]:
+            out = encoder.tower(given)
+        case ["visual"]:
+            out = encoder.encode(given[0, :, 0])[None]
+        case ["prepared", size]:
+            out = prepare(given[:, :, 0], int(size))
+        case ["prepared", size, *_]:
+            out = prepare(given[:, :, 0], int(size))[..., 8:217:16, 8:217:16]
+    near(out, stored[case["out"]], 1e-5)
+
+
+@cases_of("audio")
+def test_voices_equal_the_reference(case: dict[str, Any]) -> None:
+    encoder = VoiceEncoder(parameters(PARAMETERS["audio"]), DESCRIBED["audio"]["config"], CPU)
+    out = encoder.embed(uniform(case["input"], (case["samples"],)).numpy(), case["frames"])
+    near(out, recorded("audio")[case["out"]], 1e-5)
+
+
+def test_a_prompt_is_cleaned_as_in_training() -> None:
+    assert clean("  a &amp;amp; b\n\n\tcafÃ© ") == "a & b café"
