@@ -111,7 +111,7 @@ export class MultipartUpload {
     this.#signal.throwIfAborted()
     const { s3, bucket: Bucket, key: Key, contentType: ContentType } = this.#target
     const Body = this.#filling ? this.#filling.buffer.subarray(0, this.#filling.length) : Buffer.alloc(0)
-    const command = new PutObjectCommand({ Bucket, Key, ContentType, Body })
+    const command = new PutObjectCommand({ Bucket, Key, ContentType, Body, ContentLength: Body.length })
     return (await calling(s3.send(command))).ETag ?? ''
   }
 

@@ -17,15 +17,9 @@ export function storageError(error: unknown): unknown {
   const away =
     (status !== undefined && (status >= 500 || status === 429)) ||
     (error instanceof Error &&
-      (isTimeout(error) ||
-        isTimeout(error.cause) ||
+      (error.name === 'TimeoutError' ||
         ('code' in error && typeof error.code === 'string' && networkCodes.has(error.code))))
   return away ? new StorageAway(error) : error
-}
-
-/** Of the SDK, or of an `AbortSignal.timeout` with which it was called. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'TimeoutError'
 }
 
 /** The HTTP status of an error of the SDK. */
@@ -41,5 +35,15 @@ export async function calling<T>(call: Promise<T>): Promise<T> {
     return await call
   } catch (error) {
     throw storageError(error)
+  }
+}
+
+/** The same with a limit of its own; what takes longer counts as away. */
+export async function callingWithin<T>(ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(ms)
+  try {
+    return await call(signal)
+  } catch (error) {
+    throw signal.aborted ? new StorageAway(signal.reason) : storageError(error)
   }
 }

@@ -12,7 +12,7 @@ import { MultipartUpload } from './multipart-upload.js'
 import type { GetOptions, Got, ObjectStore, StoredObject, Uploaded } from './object-store.js'
 import { PartPool } from './part-pool.js'
 import { createS3Client, type S3Address } from './s3-client.js'
-import { calling, statusOf, storageError } from './s3-errors.js'
+import { calling, callingWithin, statusOf, storageError } from './s3-errors.js'
 import { getObject } from './s3-get.js'
 import { removalBatch, removeObjects, removeUnfinished } from './s3-removal.js'
 
@@ -73,7 +73,8 @@ class S3ObjectStore implements ObjectStore {
   }
 
   async put(key: string, body: Uint8Array | string, { contentType }: { contentType?: string } = {}): Promise<void> {
-    const object = { Bucket: this.#bucket, Key: key, Body: body, ContentType: contentType }
+    const Body = typeof body === 'string' ? Buffer.from(body) : body
+    const object = { Bucket: this.#bucket, Key: key, Body, ContentLength: Body.length, ContentType: contentType }
     await calling(this.#s3.send(new PutObjectCommand(object)))
   }
 
@@ -81,14 +82,17 @@ class S3ObjectStore implements ObjectStore {
     return getObject({ s3: this.#s3, bucket: this.#bucket, key }, options)
   }
 
-  async read(key: string, limitBytes: number = smallObjectBytes): Promise<Buffer | undefined> {
-    const got = await this.get(key, { signal: AbortSignal.timeout(smallObjectMs) })
-    if (got.kind !== 'whole') return undefined
-    if (got.bytes > limitBytes) {
-      got.body.destroy()
-      throw new RangeError(`${key} has ${got.bytes} bytes; at most ${limitBytes} are read at once`)
-    }
-    return calling(got.body.toArray().then((chunks: Uint8Array[]) => Buffer.concat(chunks)))
+  read(key: string, limitBytes: number = smallObjectBytes): Promise<Buffer | undefined> {
+    return callingWithin(smallObjectMs, async (signal) => {
+      const got = await this.get(key, { signal })
+      if (got.kind !== 'whole') return undefined
+      if (got.bytes > limitBytes) {
+        got.body.destroy()
+        throw new RangeError(`${key} has ${got.bytes} bytes; at most ${limitBytes} are read at once`)
+      }
+      const chunks: Uint8Array[] = await got.body.toArray()
+      return Buffer.concat(chunks)
+    })
   }
 
   async head(key: string): Promise<StoredObject | undefined> {
@@ -134,7 +138,7 @@ class S3ObjectStore implements ObjectStore {
 
   async ping(): Promise<void> {
     const command = new HeadBucketCommand({ Bucket: this.#bucket })
-    await calling(this.#s3.send(command, { abortSignal: AbortSignal.timeout(pingMs) }))
+    await callingWithin(pingMs, (abortSignal) => this.#s3.send(command, { abortSignal }))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
