@@ -51,7 +51,7 @@ const orderSchema = z
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
 const video = { description: 'The video.', content: json(videoSchema) }
-const videoId = z.string().meta({ param: { name: 'video_id', in: 'path' } })
+const videoId = z.string().describe('The id from the answer of the order.')
 const binary = z.string().meta({ override: { type: 'string', contentMediaType: 'video/mp4' } })
 
 /** The answers for these problems, by status. */
