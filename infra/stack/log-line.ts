@@ -9,6 +9,7 @@ export type LogLine = {
   details: string[]
 }
 
+const longest = 400
 const known = ['time', 'pid', 'program', 'request']
 
 /** Reads one line of a log; undefined when it is not a JSON object of ours (Temporal's and MinIO's own words). */
@@ -43,7 +44,8 @@ export function readableLine({ level, message, event, video, error, details }: L
   const alarming = level === 'warn' || level === 'error' || level === 'fatal'
   if (!alarming && (level !== 'info' || video === undefined || event === 'request')) return undefined
   const words = [alarming && `${level}:`, message, video && `(${video})`, error && error !== message && `— ${error}`]
-  return [...words, ...(alarming ? details : [])].filter(Boolean).join(' ')
+  const line = [...words, ...(alarming ? details : [])].filter(Boolean).join(' ').replace(/\s+/g, ' ')
+  return line.length > longest ? `${line.slice(0, longest)} … (all of it in the log file)` : line
 }
 
 function messageOf(error: unknown): string | undefined {
