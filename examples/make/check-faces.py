@@ -16,6 +16,7 @@ EXPECTED = {
 
 
 def main() -> None:
+    """Prints what was found at three strictnesses; fails on a face too many, too few or beside its place."""
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
     for name, expected in EXPECTED.items():
         grey = cv2.imread(str(EXAMPLES / name), cv2.IMREAD_GRAYSCALE)
