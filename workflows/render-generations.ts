@@ -1,4 +1,12 @@
-import { CancellationScope, log, setHandler, sleep, defineSignal, proxyActivities } from '@temporalio/workflow'
+import {
+  ActivityCancellationType,
+  CancellationScope,
+  log,
+  setHandler,
+  sleep,
+  defineSignal,
+  proxyActivities,
+} from '@temporalio/workflow'
 import { chunkPlan, orderFrames } from './chunk-plan.js'
 import { failures } from './failures.js'
 import { queues, type RenderStarted, renderStartedSignal } from './names.js'
@@ -77,6 +85,8 @@ function renderOnce(order: Order, prepared: Prepared, generation: number): Promi
     startToCloseTimeout: '12 hours',
     heartbeatTimeout: '30 seconds',
     retry: { maximumAttempts: 1 },
+    // A cancelled render is over when its node is idle, not when it was asked to stop.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     summary: `generation ${generation}: ${chunks} chunks × ${order.steps} steps`,
     ...(generation > 1 && { priority: { priorityKey: firstPriority } }),
   })

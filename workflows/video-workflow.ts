@@ -1,5 +1,6 @@
 import {
   allHandlersFinished,
+  ActivityCancellationType,
   ApplicationFailure,
   CancellationScope,
   condition,
@@ -28,11 +29,15 @@ const worldRetry = {
   maximumInterval: '30 seconds',
 } as const
 
+/** Objects are removed only when nobody writes any more. Said outright: the SDK's documented default is not what it does. */
+const whenEnded = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+
 const { prepare } = proxyActivities<Pick<VideoActivities, 'prepare'>>({
   taskQueue: queues.media,
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '30 seconds',
   retry: worldRetry,
+  cancellationType: whenEnded,
   summary: 'sound to 16 kHz, reference to what the ranks read',
 })
 const { assemble } = proxyActivities<Pick<VideoActivities, 'assemble'>>({
@@ -40,6 +45,7 @@ const { assemble } = proxyActivities<Pick<VideoActivities, 'assemble'>>({
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '30 seconds',
   retry: worldRetry,
+  cancellationType: whenEnded,
   summary: 'chunks and the uploaded sound to one file',
 })
 const { remove } = proxyActivities<Pick<VideoActivities, 'remove'>>({
@@ -47,6 +53,7 @@ const { remove } = proxyActivities<Pick<VideoActivities, 'remove'>>({
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
   retry: worldRetry,
+  cancellationType: whenEnded,
   summary: 'every object of the video',
 })
 
@@ -69,7 +76,8 @@ export async function video(input: VideoInput): Promise<void> {
       // A second request finds the first under way and answers alike.
       deleted ??= record.memo
       making.cancel()
-      await condition(() => removed)
+      // Also after a cancel request, which would end the wait.
+      await CancellationScope.nonCancellable(() => condition(() => removed))
       return deleted
     },
     { validator: () => refuseWhileProcessing(record.memo) },

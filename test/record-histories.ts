@@ -1,0 +1,27 @@
+/**
+ * Writes `test/histories/*.json` anew from real runs, for a change of the workflow that no old video has to survive:
+ * `TEST_STACK=… node dist/test/record-histories.js`. Every other change leaves the files as they are.
+ */
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { openStage } from './video-stage.js'
+import { stories } from './video-stories.js'
+
+const folder = fileURLToPath(new URL('../../test/histories/', import.meta.url))
+
+await using stage = await openStage()
+await mkdir(folder, { recursive: true })
+for (const [name, play] of Object.entries(stories)) {
+  const video = await play(stage)
+  const history = historyToJSON(await video.handle.fetchHistory())
+  await writeFile(`${folder}${name}.json`, `${withoutPlace(history)}\n`)
+  console.log(`${name}: ${history.length} bytes`)
+}
+
+/** Stack traces and identities say where it was recorded, which is nobody's business and changes nothing. */
+function withoutPlace(history: string): string {
+  return history
+    .replace(/("stackTrace": *)"(?:[^"\\]|\\.)*"/g, '$1""')
+    .replace(/("identity": *)"[^"]*"/g, '$1"recorded"')
+}

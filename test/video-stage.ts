@@ -1,0 +1,132 @@
+import type { WorkflowHandle } from '@temporalio/client'
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
+import { workflowCode } from '../activities/workflow-code.js'
+import { connectTemporal, connectWorker, prepareNamespace, type TemporalClient } from '../infra/temporal.js'
+import { deleteUpdate, queues, renderStartedSignal, searchAttributes, videoMemoKey } from '../workflows/names.js'
+import type { Order } from '../workflows/order.js'
+import { queuedMemo } from '../workflows/queued-memo.js'
+import type { VideoInput, VideoMemo } from '../workflows/video.js'
+import type { Rendered, RenderRequest, VideoActivities } from '../workflows/video-activities.js'
+import type { video } from '../workflows/video-workflow.js'
+import { until } from './local-runner.js'
+import { testStack } from './stack.js'
+
+/** An order of two chunks at 25 frames per second. */
+export function anAcceptedOrder(videoId: string, changes: Partial<Order> = {}): Order {
+  const file = { bytes: 10, sha256: 'ab' }
+  return {
+    videoId,
+    prompt: 'a person | talks',
+    reference: { ...file, key: `videos/${videoId}/input/reference.png`, kind: 'picture', width: 640, height: 640 },
+    voices: [{ ...file, key: `videos/${videoId}/input/audio-1.wav`, samples: 64_000 }],
+    voiceMode: 'add',
+    fps: 25,
+    steps: 10,
+    shift: 5,
+    textGuide: 5,
+    audioGuide: 4,
+    seed: 42,
+    width: 640,
+    height: 640,
+    logo: false,
+    ...changes,
+  }
+}
+
+/** Activities that succeed at once; a test replaces those that it is about. */
+export function willing(): VideoActivities {
+  return {
+    prepare: async ({ reference, voices }) => ({ reference, voices }),
+    render: async () => ({ chunks: 2, frames: 100 }),
+    assemble: async () => ({ bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }),
+    remove: async () => {},
+  }
+}
+
+export type Stage = AsyncDisposable & {
+  temporal: TemporalClient
+  /** Starts a video as the API does, with `play` as its activities. */
+  start(play: Partial<VideoActivities>, options?: { retentionMs?: number }): Promise<StagedVideo>
+}
+
+export type StagedVideo = {
+  id: string
+  handle: WorkflowHandle<typeof video>
+  memo(): Promise<VideoMemo>
+  /** Resolves when the video is in this phase. */
+  reached(phase: VideoMemo['phase']): Promise<VideoMemo>
+  remove(): Promise<VideoMemo>
+  /** What a node tells at the start of a render. */
+  tellStarted(generation: number, node?: string): Promise<void>
+}
+
+/**
+ * The real workflow on the real Temporal server, in a namespace of its own, with workers for all queues in this process whose
+ * activities are looked up by the video's id.
+ */
+export async function openStage(): Promise<Stage> {
+  Runtime.install({ logger: new DefaultLogger('ERROR', () => {}), shutdownSignals: [] })
+  const namespace = `test-${process.pid}-${Date.now()}`
+  const settings = { TEMPORAL_ADDRESS: testStack().temporalAddress, TEMPORAL_NAMESPACE: namespace }
+  const temporal = await connectTemporal(settings)
+  // A namespace that was just made takes seconds to be seen everywhere.
+  await until('the namespace', () =>
+    prepareNamespace(temporal.connection, namespace).then(
+      () => true,
+      () => false,
+    ),
+  )
+  const native = await connectWorker(settings)
+  const plays = new Map<string, VideoActivities>()
+  const played = (videoId: string): VideoActivities => plays.get(videoId) ?? willing()
+  const activities: VideoActivities = {
+    prepare: (order) => played(order.videoId).prepare(order),
+    render: (request: RenderRequest): Promise<Rendered> => played(request.order.videoId).render(request),
+    assemble: (order, rendered) => played(order.videoId).assemble(order, rendered),
+    remove: (videoId) => played(videoId).remove(videoId),
+  }
+  const common = { connection: native.connection, namespace, activities, maxHeartbeatThrottleInterval: 100 }
+  const workers = await Promise.all([
+    Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode() }),
+    Worker.create({ ...common, taskQueue: queues.media }),
+    Worker.create({ ...common, taskQueue: queues.gaudi }),
+  ])
+  const running = Promise.all(workers.map((worker) => worker.run()))
+  let started = 0
+
+  return {
+    temporal,
+    async start(play, { retentionMs = 3_600_000 } = {}) {
+      started++
+      const id = `video_1700000000_stage${String(started).padStart(5, 'a')}`
+      plays.set(id, { ...willing(), ...play })
+      const input: VideoInput = { order: anAcceptedOrder(id), createdAt: Date.now(), retentionMs }
+      const handle = await temporal.client.workflow.start<typeof video>('video', {
+        workflowId: id,
+        taskQueue: queues.videos,
+        args: [input],
+        memo: { [videoMemoKey]: queuedMemo(input) },
+        searchAttributes: { [searchAttributes.phase]: ['queued'] },
+      })
+      const memo = async () => (await handle.describe()).memo?.[videoMemoKey] as VideoMemo
+      return {
+        id,
+        handle,
+        memo,
+        async reached(phase) {
+          await until(`phase ${phase}`, async () => (await memo()).phase === phase)
+          return await memo()
+        },
+        remove: () => handle.executeUpdate<VideoMemo, []>(deleteUpdate),
+        tellStarted: (generation, node = 'n1') =>
+          handle.signal(renderStartedSignal, { node, generation, at: Date.now() }),
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
+      await running
+      await native[Symbol.asyncDispose]()
+      await temporal[Symbol.asyncDispose]()
+    },
+  }
+}
