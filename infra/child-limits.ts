@@ -48,7 +48,7 @@ export function limited(command: string[], { memoryMiB, cpuSeconds, fileMiB }: C
       : [
           prlimit,
           `--as=${memoryMiB * 2 ** 20}`,
-          `--cpu=${cpuSeconds}`,
+          `--cpu=${cpuSeconds}:${cpuSeconds + 5}`, // SIGXCPU first; SIGKILL would look like a kill from outside
           `--fsize=${fileMiB * 2 ** 20}`,
           '--core=0',
           '--',

@@ -29,6 +29,7 @@ const settleMs = 30_000
  */
 export async function prepareNamespace(connection: Connection | NativeConnection, namespace: string): Promise<void> {
   await keepHistories(connection, namespace)
+  // A new namespace is "not found" by most calls for some seconds.
   const deadline = Date.now() + settleMs
   for (;;) {
     const missing = await missingAttributes(connection, namespace)
@@ -36,20 +37,21 @@ export async function prepareNamespace(connection: Connection | NativeConnection
     if (Date.now() > deadline) throw new Error(`search attributes did not appear: ${Object.keys(missing).join(', ')}`)
     await connection.operatorService
       .addSearchAttributes({ namespace, searchAttributes: missing })
-      .catch(unless(status.ALREADY_EXISTS, status.NOT_FOUND)) // not found: a new namespace takes seconds to be seen everywhere
+      .catch(unless(status.ALREADY_EXISTS, status.NOT_FOUND))
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
 
 async function missingAttributes(connection: Connection | NativeConnection, namespace: string): Promise<typeof wanted> {
-  const there = await connection.operatorService.listSearchAttributes({ namespace })
+  const listed = await connection.operatorService.listSearchAttributes({ namespace }).catch(unless(status.NOT_FOUND))
+  const there = listed?.customAttributes ?? {}
   for (const [name, type] of Object.entries(wanted)) {
-    const found = there.customAttributes[name]
+    const found = there[name]
     if (found !== undefined && found !== type) {
       throw new Error(`search attribute ${name} of namespace ${namespace} has type ${found}, not ${type}`)
     }
   }
-  return Object.fromEntries(Object.entries(wanted).filter(([name]) => !(name in there.customAttributes)))
+  return Object.fromEntries(Object.entries(wanted).filter(([name]) => !(name in there)))
 }
 
 async function keepHistories(connection: Connection | NativeConnection, namespace: string): Promise<void> {
