@@ -21,7 +21,7 @@ export type FormOptions<T> = {
 
 export const maxVoices = 2
 const textBytes = 64 * 1024
-const limits = { files: 4, fields: 40, parts: 48, fieldSize: textBytes, fieldNameSize: 100, headerPairs: 20 }
+const limits = { files: 4, fields: 40, parts: 48, fieldSize: textBytes, headerPairs: 20 }
 
 /** Refuses by the headers alone what could never become a form, before a byte of its body is read. */
 export function refuseByHeaders(req: IncomingMessage, maxBytes: number): void {
@@ -46,7 +46,9 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
   const storing: Promise<void>[] = []
 
   parser.on('error', (error) => fail(malformed(error)))
-  parser.on('field', (name, text, cut) => attempt(fail, () => collected.text(name, text, cut)))
+  parser.on('field', (name, text, { valueTruncated }) =>
+    attempt(fail, () => collected.text(name, text, valueTruncated)),
+  )
   parser.on('file', (name, file: Readable) => {
     // Listens before anybody reads: a body that ends too early is an error of the file and of the parser.
     file.on('error', (error) => fail(malformed(error)))
@@ -103,8 +105,7 @@ class CollectedParts<T> {
   readonly #voices: (T | undefined)[] = []
   #reference: { stored: T | undefined } | undefined
 
-  text(name: string | undefined, text: string, cut: { nameTruncated: boolean; valueTruncated: boolean }): void {
-    if (cut.nameTruncated) throw new Problem('too_large', 'the name of a part is too long')
+  text(name: string | undefined, text: string, isCut: boolean): void {
     const part = partOf(nameOf(name))
     switch (part.kind) {
       case 'reference':
@@ -115,7 +116,7 @@ class CollectedParts<T> {
       case 'ignored':
         return
       case 'parameter':
-        if (cut.valueTruncated) throw new Problem('too_large', `'${part.name}' is too long`, { param: part.name })
+        if (isCut) throw new Problem('too_large', `'${part.name}' is too long`, { param: part.name })
         if (this.#texts.has(part.name)) {
           throw new Problem('invalid_parameter', `'${part.name}' is there more than once`, { param: part.name })
         }

@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, Response } from 'express'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ClientGone } from './pour-body.js'
 import { Problem } from './problems.js'
 import { requestLog } from './request-log.js'
 
@@ -9,6 +10,10 @@ const drainMs = 1_000
 
 /** The only place where an error becomes an HTTP answer. What is not a Problem is logged whole and its text stays here. */
 export const answerProblem: ErrorRequestHandler = async (error: unknown, req, res, _next) => {
+  if (error instanceof ClientGone) {
+    res.destroy()
+    return
+  }
   const problem = problemOf(error)
   if (problem.status >= 500) {
     requestLog(res)[problem.word === 'internal' ? 'error' : 'warn']({ err: error }, 'request failed')

@@ -1,7 +1,7 @@
 import { createServer, IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Express } from 'express'
+import type { Express, Request, Response } from 'express'
 import { Problem } from './problems.js'
 
 export type ApiServer = AsyncDisposable & { port: number; server: Server }
@@ -18,6 +18,21 @@ export type ServerOptions = {
  * outlast the grace period.
  */
 export async function startServer(app: Express, { host, port, graceMs }: ServerOptions): Promise<ApiServer> {
+  const answering = new Set<ServerResponse>()
+  let isStopping = false
+  const handle = (req: IncomingMessage, res: ServerResponse): void => {
+    answering.add(res)
+    res.once('close', () => {
+      answering.delete(res)
+      cutWhenDone()
+    })
+    // Both were born as Express's own, see below.
+    app(req as Request, res as Response)
+  }
+  // Connections without a request, which a client may hold open for later, are nothing to wait for.
+  const cutWhenDone = (): void => {
+    if (isStopping && answering.size === 0) server.closeAllConnections()
+  }
   const server = createServer(
     {
       ...messageClasses(app),
@@ -28,15 +43,16 @@ export async function startServer(app: Express, { host, port, graceMs }: ServerO
       connectionsCheckingInterval: 5_000,
       maxHeaderSize: 16 * 1024,
     },
-    app,
+    handle,
   )
   server.maxRequestsPerSocket = 1000
   // The routes themselves say when a body may come, so that a refused one is never sent.
-  server.on('checkContinue', app)
+  server.on('checkContinue', handle)
   server.on('checkExpectation', (_req, res: ServerResponse) => {
-    const { status, body } = new Problem('expectation_failed', 'only Expect: 100-continue is understood')
-    res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', connection: 'close' })
-    res.end(JSON.stringify(body))
+    const problem = new Problem('expectation_failed', 'only Expect: 100-continue is understood')
+    const body = JSON.stringify(problem.body)
+    const headers = { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }
+    res.writeHead(problem.status, { ...headers, connection: 'close' }).end(body)
   })
   server.on('clientError', answerClientError)
   server.listen(port, host)
@@ -47,7 +63,8 @@ export async function startServer(app: Express, { host, port, graceMs }: ServerO
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close')
       server.close()
-      server.closeIdleConnections()
+      isStopping = true
+      cutWhenDone()
       const cut = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
       clearTimeout(cut)
@@ -60,13 +77,16 @@ export async function startServer(app: Express, { host, port, graceMs }: ServerO
  * requests/s against 51 k, measured). Messages that are born with the right prototypes need no change.
  */
 function messageClasses(app: Express) {
-  class Request extends IncomingMessage {}
-  class Response extends ServerResponse {}
-  Object.setPrototypeOf(Request.prototype, app.request)
-  Object.setPrototypeOf(Response.prototype, app.response)
-  app.request = Request.prototype as typeof app.request
-  app.response = Response.prototype as typeof app.response
-  return { IncomingMessage: Request, ServerResponse: Response as unknown as typeof ServerResponse<IncomingMessage> }
+  class OwnRequest extends IncomingMessage {}
+  class OwnResponse extends ServerResponse {}
+  Object.setPrototypeOf(OwnRequest.prototype, app.request)
+  Object.setPrototypeOf(OwnResponse.prototype, app.response)
+  app.request = OwnRequest.prototype as Request
+  app.response = OwnResponse.prototype as Response
+  return {
+    IncomingMessage: OwnRequest,
+    ServerResponse: OwnResponse as unknown as typeof ServerResponse<IncomingMessage>,
+  }
 }
 
 /** What Node could not read as HTTP never becomes a request; its answer is written by hand. */

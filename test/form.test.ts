@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import test from 'node:test'
+import fc from 'fast-check'
+import { type FilePart, readForm } from '../api/form.js'
+import { usualPatience } from '../api/pour-body.js'
+import { Problem } from '../api/problems.js'
+
+const boundary = 'cut-here'
+
+/** A request with this body, given in pieces of so many bytes. */
+function requestOf(body: Buffer, pieceBytes: number, contentType = `multipart/form-data; boundary=${boundary}`) {
+  const req = new IncomingMessage(new Socket())
+  req.headers = { 'content-type': contentType }
+  for (let at = 0; at < body.length; at += pieceBytes) req.push(body.subarray(at, at + pieceBytes))
+  req.push(null)
+  req.complete = true
+  return req
+}
+
+type Read = { texts: [string, string][]; reference: string | undefined; voices: string[] }
+
+async function collect(part: FilePart, body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of body) chunks.push(Buffer.from(chunk))
+  return `${part.kind}:${Buffer.concat(chunks).toString('latin1')}`
+}
+
+/** What becomes of a body: what was read, or the word of the refusal. */
+async function outcome(body: Buffer, pieceBytes: number): Promise<Read | string> {
+  const running = { stores: 0 }
+  const storeFile = async (part: FilePart, file: AsyncIterable<Uint8Array>) => {
+    running.stores += 1
+    return collect(part, file).finally(() => {
+      running.stores -= 1
+    })
+  }
+  const { signal } = new AbortController()
+  try {
+    const form = await readForm(requestOf(body, pieceBytes), { storeFile, patience: usualPatience, signal })
+    return { texts: [...form.texts], reference: form.reference, voices: form.voices }
+  } catch (error) {
+    assert.ok(error instanceof Problem, String(error))
+    return error.word
+  } finally {
+    assert.equal(running.stores, 0, 'a file is still being stored after the form has ended')
+  }
+}
+
+type Part = { name: string; file?: string | undefined; type?: string | undefined; body: string }
+
+function formOf(parts: Part[]): Buffer {
+  const written = parts.map(({ name, file, type, body }) => {
+    const filename = file === undefined ? '' : `; filename="${file}"`
+    const contentType = type === undefined ? '' : `\r\nContent-Type: ${type}`
+    return `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${filename}${contentType}\r\n\r\n${body}\r\n`
+  })
+  return Buffer.from(`${written.join('')}--${boundary}--\r\n`, 'latin1')
+}
+
+/** Letters that make trouble: line ends, dashes, the boundary itself. */
+const trouble = fc
+  .array(fc.constantFrom('\r\n', '\r', '\n', '--', `--${boundary}`, '\r\n--cut', 'a', '\u0000', '"', ';', 'ÿ'), {
+    maxLength: 8,
+  })
+  .map((pieces) => pieces.join(''))
+
+const anyPart = fc.record({
+  name: fc.constantFrom(
+    'audio',
+    'audio[]',
+    'input_reference',
+    'prompt',
+    'steps',
+    'user',
+    '__proto__',
+    'constructor',
+    '',
+  ),
+  file: fc.option(fc.constantFrom('a.wav', '../../x', 'C:\\x\\y.mp4', ''), { nil: undefined }),
+  type: fc.option(fc.constantFrom('audio/wav', 'text/plain', 'application/octet-stream'), { nil: undefined }),
+  body: trouble,
+})
+
+test('any form is read or refused the same whole, in 3-byte and in 1-byte pieces, and nothing is left running', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyPart, { maxLength: 6 }), async (parts) => {
+      const body = formOf(parts)
+      const whole = await outcome(body, body.length)
+      assert.deepEqual(await outcome(body, 3), whole)
+      assert.deepEqual(await outcome(body, 1), whole)
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('a form cut off anywhere before its end is refused, whatever the pieces', async () => {
+  const body = formOf([
+    { name: 'prompt', body: 'p' },
+    { name: 'audio', file: 'a.wav', type: 'audio/wav', body: 'sound\r\n--cut-her' },
+    { name: 'input_reference', file: 'r.png', type: 'image/png', body: 'picture' },
+  ])
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 0, max: body.length - 5 }),
+      fc.constantFrom(1, 3, 1000),
+      async (length, pieceBytes) => {
+        assert.equal(await outcome(body.subarray(0, length), pieceBytes), 'malformed_request')
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+test('bytes that are no form at all are refused, and nothing hangs', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(1, 3, 1000), async (bytes, pieceBytes) => {
+      assert.equal(typeof (await outcome(Buffer.from(bytes), pieceBytes)), 'string')
+    }),
+    { numRuns: 100 },
+  )
+})
+
+const voice = (name: string, body: string, file = 'same.wav'): Part => ({ name, file, type: 'audio/wav', body })
+
+test('audio, audio[] and audio[0] add up in the order in which they are sent, also with one file name', async () => {
+  const read = await outcome(formOf([voice('audio[]', 'one'), voice('audio', 'two')]), 7)
+  assert.deepEqual((read as Read).voices, ['voice:one', 'voice:two'])
+  const other = await outcome(formOf([voice('audio[1]', 'one'), voice('audio[0]', 'two')]), 7)
+  assert.deepEqual((other as Read).voices, ['voice:one', 'voice:two'])
+})
+
+test('what a form may not hold is refused for what it is', async () => {
+  const cases: [string, Part[]][] = [
+    ['invalid_parameter', [voice('audio', '1'), voice('audio', '2'), voice('audio', '3')]],
+    ['invalid_parameter', [voice('input_reference', '1'), voice('input_reference', '2')]],
+    ['invalid_parameter', [{ name: 'audio[]', body: "b'RIFF'" }]],
+    ['invalid_parameter', [{ name: 'audio', file: '', body: '' }]],
+    ['invalid_parameter', [{ name: 'input_reference', body: 'https://example.org/x.png' }]],
+    ['invalid_parameter', [voice('steps', '50')]],
+    [
+      'invalid_parameter',
+      [
+        { name: 'steps', body: '5' },
+        { name: 'steps', body: '6' },
+      ],
+    ],
+    ['unknown_parameter', [{ name: '__proto__', body: 'x' }]],
+    ['unknown_parameter', [voice('voice', '1')]],
+    ['malformed_request', [{ name: '', body: 'x' }]],
+    ['too_large', Array.from({ length: 100 }, () => ({ name: 'user', body: 'x' }))],
+    ['too_large', [{ name: 'prompt', body: 'x'.repeat(70_000) }]],
+    ['unknown_parameter', [{ name: 'x'.repeat(2000), body: 'x' }]],
+  ]
+  for (const [word, parts] of cases) assert.equal(await outcome(formOf(parts), 1000), word, JSON.stringify(parts[0]))
+})
+
+test('a text where a file belongs is answered with how to send one', async () => {
+  const body = formOf([{ name: 'audio[]', body: '1.wav' }])
+  const { signal } = new AbortController()
+  const reading = readForm(requestOf(body, 99), { storeFile: collect, patience: usualPatience, signal })
+  await assert.rejects(
+    reading,
+    (error: Problem) => error.param === 'audio' && /files=\[\("audio\[\]"/.test(error.message),
+  )
+})
