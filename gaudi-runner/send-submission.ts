@@ -39,7 +39,7 @@ export async function sendSubmission(
   const cancel = () => open.cancel()
   signal?.addEventListener('abort', cancel, { once: true })
   try {
-    await sendParts(open, order, files, answered.signal)
+    await sendParts(open, order, files, signal ? AbortSignal.any([answered.signal, signal]) : answered.signal)
     return await answer
   } catch (error) {
     open.cancel()
@@ -54,20 +54,41 @@ async function sendParts(
   call: ClientWritableStream<SubmitPart>,
   order: Order,
   files: readonly SubmittedFile[],
-  answered: AbortSignal,
+  over: AbortSignal,
 ): Promise<void> {
   const send = async (part: SubmitPart): Promise<void> => {
-    if (answered.aborted || call.write(part)) return
-    await once(call, 'drain', { signal: answered }).catch(() => {})
+    if (over.aborted || call.write(part)) return
+    await once(call, 'drain', { signal: over }).catch(() => {})
   }
   await send({ order })
   for (const { role, bytes, sha256, open } of files) {
-    if (answered.aborted) return
+    if (over.aborted) return
     await send({ file: { role, bytes, sha256 } })
-    for await (const piece of await open()) {
+    for await (const piece of readUntil(over, await open())) {
       for (let at = 0; at < piece.length; at += pieceBytes) await send({ data: piece.subarray(at, at + pieceBytes) })
-      if (answered.aborted) return
     }
   }
   call.end()
+}
+
+/** Ends early when the call is over, also while the source gives nothing. */
+async function* readUntil(over: AbortSignal, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const pieces = source[Symbol.asyncIterator]()
+  try {
+    while (!over.aborted) {
+      const piece = await new Promise<IteratorResult<Uint8Array> | undefined>((resolve, reject) => {
+        const stop = () => resolve(undefined)
+        over.addEventListener('abort', stop, { once: true })
+        pieces
+          .next()
+          .then(resolve, reject)
+          .finally(() => over.removeEventListener('abort', stop))
+      })
+      if (!piece || piece.done) return
+      yield piece.value
+    }
+  } finally {
+    // Not awaited: a source that hangs would hang here too.
+    void pieces.return?.().catch(() => {})
+  }
 }

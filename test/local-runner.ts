@@ -1,0 +1,136 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import { identify } from '../gaudi-runner/process-family.js'
+import {
+  connectRunner,
+  type JobRef,
+  type Order,
+  type RunnerClient,
+  type RunnerEvent,
+  type SubmittedFile,
+} from '../gaudi-runner/runner-client.js'
+import { startRunner } from '../gaudi-runner/runner.js'
+
+/** The program that plays torchrun and its ranks. */
+export const actedRanks = fileURLToPath(new URL('./fixtures/acted-ranks.js', import.meta.url))
+
+export type LocalRunner = AsyncDisposable & {
+  client: RunnerClient
+  port: number
+  dir: string
+  /** Every process that played torchrun or a rank so far. */
+  pids(): Promise<number[]>
+  /** Of jobs, by how they ended. */
+  ended: string[]
+}
+
+export type LocalRunnerOptions = {
+  start?: 'usual' | 'crash' | 'silent' | 'stubborn'
+  stallMs?: number
+  startMs?: number
+  orphanMs?: number
+  idleMs?: number
+}
+
+/** A real runner on a free port, whose two ranks are played by `fixtures/acted-ranks.ts`. */
+export async function startLocalRunner(options: LocalRunnerOptions = {}): Promise<LocalRunner> {
+  const { start = 'usual', stallMs = 20_000, startMs = 60_000, orphanMs = 600_000, idleMs = 60_000 } = options
+  const dir = await mkdtemp(join(tmpdir(), 'runner-test-'))
+  const pidFile = join(dir, 'pids')
+  const ended: string[] = []
+  const args = [actedRanks, '--nproc-per-node=2', '--pids', pidFile, '--start', start, '--control']
+  const command = (control: string) => ({ command: process.execPath, args: [...args, control], cwd: dir })
+  const runner = await startRunner({
+    host: '127.0.0.1',
+    port: 0,
+    dir,
+    engine: 'demo',
+    version: '0.0.0',
+    ranks: { ranks: 2, command, stallMs, startMs, graceMs: 500 },
+    orphanMs,
+    idleMs,
+    metrics: { jobEnded: (state) => ended.push(state), observe() {} },
+    log: pino({ level: 'silent' }),
+  })
+  const client = connectRunner(`127.0.0.1:${runner.port}`)
+  return {
+    client,
+    port: runner.port,
+    dir,
+    ended,
+    pids: async () => (await readFile(pidFile, 'utf8')).trim().split('\n').map(Number),
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]()
+      await runner[Symbol.asyncDispose]()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Waits until the condition holds; fails after half a minute, saying for what it waited. */
+export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await sleep(25)) {
+    if (await holds()) return
+  }
+  throw new Error(`never came: ${what}`)
+}
+
+export function untilIdle(client: RunnerClient): Promise<void> {
+  return until('an idle runner', async () => (await client.describe()).state === 'IDLE')
+}
+
+/** Those of the processes that are still there. */
+export async function alive(pids: number[]): Promise<number[]> {
+  const found = await Promise.all(pids.map(identify))
+  return found.flatMap((each) => (each ? [each.pid] : []))
+}
+
+/** Everything that the watch gives until the job has ended. */
+export async function eventsOf(client: RunnerClient, job: JobRef, from = 0): Promise<RunnerEvent[]> {
+  const events: RunnerEvent[] = []
+  for await (const event of client.watch(job, from)) events.push(event)
+  return events
+}
+
+/** A small order that the played ranks render in a fraction of a second. */
+export function anOrder(changes: Order = {}): Order {
+  return {
+    jobId: 'video_1',
+    generation: 1,
+    prompt: 'a person talks',
+    referenceIsVideo: false,
+    voiceMode: 'ADD',
+    fps: 25,
+    frames: 153,
+    width: 64,
+    height: 64,
+    steps: 3,
+    shift: 5,
+    textGuide: 5,
+    audioGuide: 4,
+    seed: 42,
+    firstChunk: 0,
+    ...changes,
+  }
+}
+
+export function aFile(role: SubmittedFile['role'], bytes: Buffer = randomBytes(3000)): SubmittedFile {
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  return {
+    role,
+    bytes: bytes.length,
+    sha256,
+    async *open() {
+      yield bytes
+    },
+  }
+}
+
+export function twoFiles(): SubmittedFile[] {
+  return [aFile('REFERENCE'), aFile('VOICE_1')]
+}
