@@ -15,7 +15,10 @@ export default tseslint.config(
     languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },
     plugins: { ts: tseslint.plugin },
     rules: {
-      'ts/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: 'test', package: 'node:test' }] }],
+      'ts/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', name: 'test', package: 'node:test' }] },
+      ],
       'ts/no-misused-promises': 'error',
       'ts/await-thenable': 'error',
       'ts/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: false }],
@@ -36,6 +39,9 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['workflows/**/*.ts'], rules: { 'no-restricted-imports': 'off', 'ts/no-restricted-imports': ['error', onlyTypesFromOutside] } },
+  {
+    files: ['workflows/**/*.ts'],
+    rules: { 'no-restricted-imports': 'off', 'ts/no-restricted-imports': ['error', onlyTypesFromOutside] },
+  },
   { files: ['test/**/*.ts'], rules: { 'ts/no-explicit-any': 'off', 'max-lines': ['error', 400] } },
 )
