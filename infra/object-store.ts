@@ -27,7 +27,11 @@ export type Got =
 /** The bucket as the rest of the service sees it. Made by `connectObjectStore`; the S3 SDK is nowhere else. */
 export interface ObjectStore extends AsyncDisposable {
   /** Streams a body of unknown length: parts of 8 MiB from one process-wide pool; an error or `signal` leaves nothing behind. */
-  upload(key: string, body: AsyncIterable<Uint8Array>, options?: { contentType?: string; signal?: AbortSignal }): Promise<Uploaded>
+  upload(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options?: { contentType?: string; signal?: AbortSignal },
+  ): Promise<Uploaded>
   /** Stores a small body at once. */
   put(key: string, body: Uint8Array | string, options?: { contentType?: string }): Promise<void>
   get(key: string, options?: GetOptions): Promise<Got>
