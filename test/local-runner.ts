@@ -27,6 +27,8 @@ export type LocalRunner = AsyncDisposable & {
   pids(): Promise<number[]>
   /** Of jobs, by how they ended. */
   ended: string[]
+  /** Stops the runner alone; its client stays. */
+  stop(): Promise<void>
 }
 
 export type LocalRunnerOptions = {
@@ -58,7 +60,13 @@ export async function startLocalRunner(options: LocalRunnerOptions = {}): Promis
     log: pino({ level: 'silent' }),
   })
   const client = connectRunner(`127.0.0.1:${runner.port}`)
+  let stopped: Promise<void> | undefined
+  const stop = () => {
+    stopped ??= Promise.resolve(runner[Symbol.asyncDispose]())
+    return stopped
+  }
   return {
+    stop,
     client,
     port: runner.port,
     dir,
@@ -66,7 +74,7 @@ export async function startLocalRunner(options: LocalRunnerOptions = {}): Promis
     pids: async () => (await readFile(pidFile, 'utf8')).trim().split('\n').map(Number),
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]()
-      await runner[Symbol.asyncDispose]()
+      await stop()
       await rm(dir, { recursive: true, force: true })
     },
   }

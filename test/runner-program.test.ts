@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import {
+  type Client,
+  type ClientDuplexStream,
+  credentials,
+  loadPackageDefinition,
+  type ServiceClientConstructor,
+} from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { protoPath } from 'grpc-health-check'
+import { connectRunner } from '../gaudi-runner/runner-client.js'
+import { actedRanks, alive, anOrder, twoFiles, until, untilIdle } from './local-runner.js'
+
+const main = fileURLToPath(new URL('../gaudi-runner/main.js', import.meta.url))
+
+type Program = { child: ChildProcess; port: number; address: string; dir: string; pids(): Promise<number[]> }
+
+/** The runner as a process of its own; where it would start Python, the played ranks are started. */
+async function startProgram(dir: string, start = 'usual'): Promise<Program> {
+  const python = join(dir, 'python')
+  const pidFile = join(dir, 'pids')
+  // `-m` and its like are torchrun's: the played one ignores what it does not know.
+  await writeFile(
+    python,
+    `#!/bin/sh\nexec "${process.execPath}" "${actedRanks}" --pids "${pidFile}" --start ${start} "$@"\n`,
+  )
+  await chmod(python, 0o700)
+  const env = { ...process.env, RUNNER_PORT: '0', RUNNER_DIR: dir, RANKS: '2', PYTHON_PATH: python, METRICS_PORT: '0' }
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the runner ended with ${code}`)))
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      const { event, port: listening } = JSON.parse(line) as { event?: string; port?: number }
+      if (event === 'listening' && listening) resolve(listening)
+    })
+  })
+  const pids = async () => (await readFile(pidFile, 'utf8')).trim().split('\n').map(Number)
+  return { child, port, address: `127.0.0.1:${port}`, dir, pids }
+}
+
+async function inFolder(use: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'runner-program-'))
+  try {
+    await use(dir)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+type HealthClient = {
+  check(request: { service: string }, done: (error: Error | null, answer?: { status: string }) => void): void
+}
+
+type ReflectionAnswer = { listServicesResponse: { service: { name: string }[] } }
+
+type ReflectionClient = { serverReflectionInfo(): ClientDuplexStream<{ listServices: string }, ReflectionAnswer> }
+
+/** A client that knows nothing of us, only a published protocol. */
+function rawClient<C>(path: string, service: string, address: string): C & Client {
+  const loaded: unknown = loadPackageDefinition(loadSync(path, { defaults: true, enums: String, oneofs: true }))
+  const constructor = service.split('.').reduce((at, part) => (at as Record<string, unknown>)[part], loaded)
+  return new (constructor as ServiceClientConstructor)(address, credentials.createInsecure()) as unknown as C & Client
+}
+
+test('health says what is so, and SIGTERM leaves no process behind', async () =>
+  inFolder(async (dir) => {
+    await mkdir(join(dir, 'jobs', 'video_old.1.abc'), { recursive: true })
+    const program = await startProgram(dir)
+    assert.deepEqual(await readdir(join(dir, 'jobs')), [], 'what an earlier runner left is removed')
+    const health = rawClient<HealthClient>(protoPath, 'grpc.health.v1.Health', program.address)
+    const statusOf = (service: string) =>
+      new Promise<string>((resolve, reject) => {
+        health.check({ service }, (error, answer) => (answer ? resolve(answer.status) : reject(error)))
+      })
+    assert.equal(await statusOf('text2video.runner.v1.Runner'), 'NOT_SERVING')
+    await until('serving', async () => (await statusOf('text2video.runner.v1.Runner')) === 'SERVING')
+    assert.equal(await statusOf(''), 'SERVING')
+
+    await using client = connectRunner(program.address)
+    await client.submit(anOrder({ prompt: 'rank 1 throws' }), twoFiles())
+    await until('not serving', async () => (await statusOf('')) === 'NOT_SERVING')
+    await until('serving again', async () => (await statusOf('')) === 'SERVING')
+    health.close()
+
+    const pids = await program.pids()
+    program.child.kill('SIGTERM')
+    assert.deepEqual(await once(program.child, 'exit'), [0, null])
+    assert.deepEqual(await alive(pids), [])
+  }))
+
+test('kill -9 of the runner leaves no rank behind, busy or deaf to SIGTERM', async () =>
+  inFolder(async (dir) => {
+    const program = await startProgram(dir, 'stubborn')
+    await using client = connectRunner(program.address)
+    await untilIdle(client)
+    await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
+    const pids = await program.pids()
+    assert.equal((await alive(pids)).length, 3)
+    program.child.kill('SIGKILL')
+    await once(program.child, 'exit')
+    await until('the end of all ranks', async () => (await alive(pids)).length === 0)
+  }))
+
+test('a second runner on the same port does not start, and harms nothing', async () =>
+  inFolder(async (dir) => {
+    const program = await startProgram(dir)
+    await using client = connectRunner(program.address)
+    await untilIdle(client)
+    await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
+    const env = {
+      ...process.env,
+      RUNNER_PORT: String(program.port),
+      RUNNER_DIR: dir,
+      METRICS_PORT: '0',
+      LOG_LEVEL: 'fatal',
+    }
+    const second = spawn(process.execPath, [main], { env, stdio: 'ignore' })
+    assert.deepEqual(await once(second, 'exit'), [1, null])
+    assert.equal((await client.describe()).state, 'BUSY')
+    assert.equal((await client.submit(anOrder(), [])).state, 'RUNNING')
+    program.child.kill('SIGTERM')
+    await once(program.child, 'exit')
+  }))
+
+test('reflection tells a stranger which services there are', async () =>
+  inFolder(async (dir) => {
+    const program = await startProgram(dir)
+    const reflectionProto = fileURLToPath(
+      new URL('../../node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto', import.meta.url),
+    )
+    const name = 'grpc.reflection.v1.ServerReflection'
+    const reflection = rawClient<ReflectionClient>(reflectionProto, name, program.address)
+    const call = reflection.serverReflectionInfo()
+    call.write({ listServices: '*' })
+    const [answer] = (await once(call, 'data')) as [ReflectionAnswer]
+    call.end()
+    reflection.close()
+    const names = answer.listServicesResponse.service.map((service) => service.name)
+    for (const own of ['text2video.runner.v1.Runner', 'grpc.health.v1.Health'])
+      assert.ok(names.includes(own), `${names}`)
+    program.child.kill('SIGTERM')
+    await once(program.child, 'exit')
+  }))
