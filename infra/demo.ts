@@ -9,7 +9,7 @@ import { root } from './setup/root.mjs'
 import { environment } from './stack/environment.js'
 import type { Stack } from './stack/stack.js'
 import { freePorts } from './stack/stack-settings.js'
-import { onTerminal } from './stack/terminal.js'
+import { onTerminal, showNothing } from './stack/terminal.js'
 import { Told, withStack } from './stack/with-stack.js'
 
 const pollMs = 300
@@ -22,15 +22,17 @@ const output = resolve('demo.mp4')
 const dataDir = mkdtempSync(join(tmpdir(), 'text2video-demo-'))
 const env = { ...freePorts, DATA_DIR: dataDir, ...environment() }
 console.log('starting the local stack')
-await withStack({ env, show: onTerminal() }, makeDemo)
+let show = onTerminal()
+await withStack({ env, show: (part, line) => show(part, line) }, makeDemo)
 if (process.exitCode) console.error(`logs: ${env.DATA_DIR}/logs`)
 else rmSync(dataDir, { recursive: true, force: true })
 
-async function makeDemo({ apiUrl, temporalUiUrl }: Stack, signal: AbortSignal): Promise<void> {
+async function makeDemo({ apiUrl, temporalUiUrl, namespace }: Stack, signal: AbortSignal): Promise<void> {
+  show = showNothing // from here on there is one line, the video's own progress
   const client = new VideoClient(apiUrl, signal)
   const ordered = await client.create(prompt, picture, voice)
   console.log(`\nPOST ${apiUrl}/v1/videos → ${ordered.id}: ${ordered.seconds} s of video`)
-  if (temporalUiUrl) console.log(`watch it in ${temporalUiUrl}/namespaces/default/workflows/${ordered.id}\n`)
+  if (temporalUiUrl) console.log(`watch it in ${temporalUiUrl}/namespaces/${namespace}/workflows/${ordered.id}\n`)
 
   const video = await follow(client, ordered, signal)
   await client.download(video.id, output)

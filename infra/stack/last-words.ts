@@ -1,6 +1,7 @@
 import type { LogLine } from './log-line.js'
 
 const kept = 30
+const longest = 300
 
 /** The newest output of one run of a part, to tell why it died. */
 export class LastWords {
@@ -15,6 +16,6 @@ export class LastWords {
   last(): string {
     const line =
       this.#lines.findLast((text) => /error|fatal|panic|fail|wrong|refused/i.test(text)) ?? this.#lines.at(-1)
-    return line === undefined ? 'It said nothing.' : `It said: ${line}`
+    return line === undefined ? 'It said nothing.' : `It said: ${line.replace(/\s+/g, ' ').slice(0, longest)}`
   }
 }
