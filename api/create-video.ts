@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RequestHandler, type Response, Router } from 'express'
-import { soundSamples } from '../workflows/chunk-plan.js'
 import { defaultPriority } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
-import { analysisRate, type Order } from '../workflows/order.js'
-import type { VideoMemo } from '../workflows/video.js'
-import { workOf } from '../workflows/work.js'
+import type { Order } from '../workflows/order.js'
+import { queuedMemo } from '../workflows/queued-memo.js'
 import type { ApiParts } from './app.js'
 import { refuseByHeaders } from './form.js'
 import { unfinishedOf } from './list-videos.js'
@@ -57,9 +55,9 @@ function handler(parts: ApiParts): RequestHandler {
 }
 
 async function start(order: Order, parts: ApiParts, res: Response): Promise<void> {
-  const memo = firstMemo(order)
   const id = order.videoId
-  const input = { order, createdAt: memo.createdAt, retentionMs: parts.retentionDays * dayMs }
+  const input = { order, createdAt: Date.now(), retentionMs: parts.retentionDays * dayMs }
+  const memo = queuedMemo(input)
   const outcome = await startVideo(parts.client, input, memo)
   switch (outcome.kind) {
     case 'not-started':
@@ -85,23 +83,6 @@ class StartUnknown extends Problem {
   constructor(cause: unknown) {
     const { message, headers } = unavailable('Temporal', cause)
     super('unavailable', message, { headers, cause })
-  }
-}
-
-/** What GET tells of a video that nobody has worked on yet. */
-export function firstMemo(order: Order, now = Date.now()): VideoMemo {
-  const samples = soundSamples(
-    order.voices.map((voice) => voice.samples),
-    order.voiceMode,
-  )
-  return {
-    phase: 'queued',
-    prompt: order.prompt,
-    width: order.width,
-    height: order.height,
-    seconds: samples / analysisRate,
-    work: workOf(order),
-    createdAt: now,
   }
 }
 

@@ -5,12 +5,12 @@ import { deleteRefused, deleteUpdate } from '../workflows/names.js'
 import type { VideoMemo } from '../workflows/video.js'
 import type { ApiParts } from './app.js'
 import { presentVideo } from './present-video.js'
-import { Problem, unavailable, videoNotFound } from './problems.js'
+import { Problem, videoNotFound } from './problems.js'
 import { logVideo, requestLog } from './request-log.js'
 import { askTemporal, isAway } from './temporal-calls.js'
 
 /** Removing many chunks takes a while, and a worker must be there to do it. */
-const deleteMs = 15_000
+const deleteMs = 10_000
 
 /** DELETE /v1/videos/{video_id}: an update of the workflow, which removes every object and closes; refused while it is being processed. */
 export function deleteVideo({ client, reader, queue, nodes }: ApiParts): Router {
@@ -31,7 +31,7 @@ export function deleteVideo({ client, reader, queue, nodes }: ApiParts): Router 
 async function remove(client: Client, id: string): Promise<VideoMemo> {
   const handle = client.workflow.getHandle(id)
   try {
-    return await askTemporal(client, () => handle.executeUpdate<VideoMemo, []>(deleteUpdate), deleteMs)
+    return await client.withDeadline(Date.now() + deleteMs, () => handle.executeUpdate<VideoMemo, []>(deleteUpdate))
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw videoNotFound(id)
     const refusal = error instanceof WorkflowUpdateFailedError ? error.cause : undefined
@@ -42,8 +42,16 @@ async function remove(client: Client, id: string): Promise<VideoMemo> {
     }
     // No worker took it in time, or it closed under another's delete.
     if (error instanceof WorkflowUpdateFailedError && (await isClosed(client, id))) throw videoNotFound(id)
-    throw isTimeout(error) ? unavailable('Temporal', error) : error
+    throw isTimeout(error) ? notInTime(error) : error
   }
+}
+
+/** Temporal was there a moment ago: it is a worker that is missing, or slow. */
+function notInTime(cause: unknown): Problem {
+  return new Problem('unavailable', 'the video could not be deleted in time; it may still be: try again in a moment', {
+    headers: { 'retry-after': '5' },
+    cause,
+  })
 }
 
 async function isClosed(client: Client, id: string): Promise<boolean> {

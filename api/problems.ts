@@ -26,7 +26,10 @@ export const problems = {
   expectation_failed: { status: 417, meaning: 'the Expect header asks for something other than 100-continue' },
   headers_too_large: { status: 431, meaning: 'the request headers are over 16 KiB' },
   internal: { status: 500, meaning: 'something failed on our side; the log has it under the request id' },
-  unavailable: { status: 503, meaning: 'Temporal or the object store does not answer; see the retry-after header' },
+  unavailable: {
+    status: 503,
+    meaning: 'Temporal, the object store or a worker does not answer; see the retry-after header',
+  },
   busy: { status: 503, meaning: 'too many uploads at once; see the retry-after header' },
 } as const satisfies Record<string, { status: number; meaning: string }>
 
