@@ -1,5 +1,6 @@
 import { FfmpegFailed, runFfmpeg } from '../infra/ffmpeg.js'
 import { failure } from './failure.js'
+import { frameLines } from './frame-lines.js'
 import { soundRate } from './sound-filter.js'
 
 export type ExpectedFile = { width: number; height: number; fps: number; frames: number; soundSamples: number }
@@ -33,7 +34,6 @@ async function decode(
   run: { ffmpegPath: string; signal: AbortSignal; timeoutMs: number },
 ): Promise<Seen> {
   const seen: Seen = { frames: 0, even: true, samples: 0, dimensions: '', frameBytes: 0 }
-  let rest = ''
   try {
     await runFfmpeg({
       ...run,
@@ -42,11 +42,7 @@ async function decode(
         ...['-xerror', '-codec_whitelist', 'h264,aac', '-i', `file:${path}`],
         ...['-map', '0:v:0', '-map', '0:a:0', '-fps_mode', 'passthrough', '-f', 'framecrc', 'pipe:1'],
       ],
-      stdout: (chunk) => {
-        const lines = `${rest}${chunk.toString('latin1')}`.split('\n')
-        rest = lines.pop() ?? ''
-        for (const line of lines) readLine(line, seen)
-      },
+      stdout: frameLines((line) => readLine(line, seen)),
     })
   } catch (error) {
     if (!(error instanceof FfmpegFailed) || error.reason !== 'refused') throw error

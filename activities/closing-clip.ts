@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { runFfmpeg, safeInput } from '../infra/ffmpeg.js'
+import { frameLines } from './frame-lines.js'
 
 export type ClosingClip = { path: string; frames: number }
 
@@ -25,9 +26,9 @@ export async function fitClosingClip(
   await runFfmpeg({
     ...run,
     args: ['-i', `file:${path}`, '-map', '0:v:0', '-c', 'copy', '-f', 'framecrc', 'pipe:1'],
-    stdout: (chunk) => {
-      frames += chunk.toString('latin1').split('\n0,').length - 1
-    },
+    stdout: frameLines((line) => {
+      if (line.startsWith('0,')) frames++
+    }),
   })
   return { path, frames }
 }

@@ -20,25 +20,25 @@ export async function uploadFromFfmpeg({
   contentType,
   signal,
   run,
-  through,
+  through = (output) => output,
 }: FfmpegUpload): Promise<StoredFile> {
   const output = new PassThrough()
   const stop = new AbortController()
   const bothSignal = AbortSignal.any([signal, stop.signal])
-  const made = runFfmpeg({ ...run, stdout: output, signal: bothSignal }).catch((error: unknown) => {
-    output.destroy(error as Error) // the upload then fails with the same error, not with half a file
-    throw error
-  })
-  const uploaded = store
-    .upload(key, through ? through(output) : output, { contentType, signal: bothSignal })
-    .catch((error: unknown) => {
-      stop.abort(error)
-      throw error
-    })
-  const [ffmpeg, upload] = await Promise.allSettled([made, uploaded])
+  const made = runFfmpeg({ ...run, stdout: output, signal: bothSignal })
+  const uploaded = store.upload(key, through(untilMade(output, made)), { contentType, signal: bothSignal })
+  // Whichever fails first ends the other, which then fails by that.
+  made.catch((error: unknown) => output.destroy(error as Error))
+  uploaded.catch((error: unknown) => stop.abort(error))
+  const [upload, ffmpeg] = await Promise.allSettled([uploaded, made])
   signal.throwIfAborted()
-  // The upload's error first: where it failed by itself, ffmpeg was only stopped; where ffmpeg failed, it has the same.
   if (upload.status === 'rejected') throw upload.reason
   if (ffmpeg.status === 'rejected') throw ffmpeg.reason
   return { key, bytes: upload.value.bytes, sha256: upload.value.sha256 }
+}
+
+/** The output's end is one only once ffmpeg has ended well: before it fails it closes its pipe just the same. */
+async function* untilMade(output: AsyncIterable<Buffer>, made: Promise<unknown>): AsyncIterable<Buffer> {
+  yield* output
+  await made
 }
