@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+
+from .device import fused_attention
 
 
 class KeysValues(NamedTuple):
@@ -21,7 +22,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     The keys' token count may differ from the queries'.
     """
-    out = scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
+    out = fused_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
     return out.transpose(1, 2)
 
 

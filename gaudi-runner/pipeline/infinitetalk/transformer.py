@@ -16,6 +16,7 @@ from .audio_tokens import AudioTokens
 from .block import Block, plain_norm
 from .condition import AudioCondition, Condition
 from .config import TransformerConfig
+from .device import end_graph
 from .faces import token_masks
 from .rotary import grid_rotation
 from .tokens import RankTokens, TokenGrid
@@ -117,6 +118,7 @@ class Transformer(nn.Module):
         audio = condition.audio
         for block, text, image, voices in zip(self.blocks, condition.text, condition.image, audio.voices, strict=True):
             x = block(x, block_time, rotation, text, image, voices, audio.faces, tokens, self.group)
+            end_graph(x)
         out = self.group.gather(self.head(x, head_time), dim=0, gathered=grid.count)  # [count, 4 * 16]
         return latent_of(out, grid)
 

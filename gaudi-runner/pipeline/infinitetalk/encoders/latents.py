@@ -39,41 +39,49 @@ class LatentCoder:
 def build_vae(tensors: dict[str, Tensor], device: torch.device) -> AutoencoderKLWan:
     """Build it from the published file; the width is that of the first convolution."""
     width = tensors["encoder.conv1.weight"].shape[0]
-    named = {_library_name(name): tensor for name, tensor in tensors.items()}
+    with torch.device("meta"):
+        wanted = AutoencoderKLWan(base_dim=width).state_dict()
+    published = {published_name(name): name for name in wanted}
+    named = {published.get(name, name): tensor for name, tensor in tensors.items()}
     return fill(lambda: AutoencoderKLWan(base_dim=width), named, device, torch.float32)
 
 
 ENDS = {
-    "conv1": "quant_conv",
-    "conv2": "post_quant_conv",
-    "encoder.conv1": "encoder.conv_in",
-    "decoder.conv1": "decoder.conv_in",
-    "encoder.head.0": "encoder.norm_out",
-    "decoder.head.0": "decoder.norm_out",
-    "encoder.head.2": "encoder.conv_out",
-    "decoder.head.2": "decoder.conv_out",
+    "quant_conv": "conv1",
+    "post_quant_conv": "conv2",
+    "encoder.conv_in": "encoder.conv1",
+    "decoder.conv_in": "decoder.conv1",
+    "encoder.norm_out": "encoder.head.0",
+    "decoder.norm_out": "decoder.head.0",
+    "encoder.conv_out": "encoder.head.2",
+    "decoder.conv_out": "decoder.head.2",
 }
-MIDDLE = {"0": "resnets.0", "1": "attentions.0", "2": "resnets.1"}
+MIDDLE = {"resnets.0": "0", "attentions.0": "1", "resnets.1": "2"}
 RESIDUAL = {
-    "residual.0": "norm1",
-    "residual.2": "conv1",
-    "residual.3": "norm2",
-    "residual.6": "conv2",
-    "shortcut": "conv_shortcut",
+    "norm1": "residual.0",
+    "conv1": "residual.2",
+    "norm2": "residual.3",
+    "conv2": "residual.6",
+    "conv_shortcut": "shortcut",
 }
 
 
-def _library_name(published: str) -> str:
-    path, _, kind = published.rpartition(".")
+def published_name(library: str) -> str:
+    """Name a parameter of the library's class as the published file does."""
+    path, _, kind = library.rpartition(".")
     if path in ENDS:
         return f"{ENDS[path]}.{kind}"
-    match path.split(".", 3):
-        case [coder, "middle", number, part] if number in MIDDLE:
-            return f"{coder}.mid_block.{MIDDLE[number]}.{RESIDUAL.get(part, part)}.{kind}"
-        case ["encoder", "downsamples", number, part]:
-            return f"encoder.down_blocks.{number}.{RESIDUAL.get(part, part)}.{kind}"
-        case ["decoder", "upsamples", number, part]:
-            stage, place = divmod(int(number), 4)  # three residual blocks, then an upsampler
-            where = f"resnets.{place}" if place < 3 else "upsamplers.0"
-            return f"decoder.up_blocks.{stage}.{where}.{RESIDUAL.get(part, part)}.{kind}"
-    return published  # nobody's name: `fill` refuses it
+    match path.split("."):
+        case [coder, "mid_block", group, number, part]:
+            return f"{coder}.middle.{MIDDLE[f'{group}.{number}']}.{RESIDUAL.get(part, part)}.{kind}"
+        case ["encoder", "down_blocks", number, *part]:
+            return f"encoder.downsamples.{number}.{_within(part)}.{kind}"
+        case ["decoder", "up_blocks", stage, group, number, *part]:
+            place = int(number) if group == "resnets" else 3  # three residual blocks, then an upsampler
+            return f"decoder.upsamples.{4 * int(stage) + place}.{_within(part)}.{kind}"
+    raise ValueError(f"AutoencoderKLWan has a parameter {library} that the published VAE has not")
+
+
+def _within(part: list[str]) -> str:
+    path = ".".join(part)  # resample.1 and time_conv keep their names
+    return RESIDUAL.get(path, path)

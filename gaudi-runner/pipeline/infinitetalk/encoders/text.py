@@ -21,9 +21,7 @@ class TextEncoder:
     """umT5 and its tokenizer."""
 
     def __init__(self, tensors: dict[str, Tensor], tokenizer: Path, device: torch.device, dtype: torch.dtype) -> None:
-        self.tokenizer = Tokenizer.from_file(str(tokenizer))
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(LONGEST)
+        self.tokenizer = read_tokenizer(tokenizer)
         self.model = build_umt5(tensors, device, dtype)
 
     def encode(self, prompt: str) -> Tensor:
@@ -34,6 +32,18 @@ class TextEncoder:
         ids = self.tokenizer.encode(clean(prompt)).ids
         with torch.inference_mode():
             return self.model(torch.tensor([ids], device=self.model.device)).last_hidden_state[0]
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer.json. ValueError where it is missing or does not end a text with the end token."""
+    if not path.is_file():
+        raise ValueError(f"{path} is missing")
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LONGEST)  # the end token stays
+    if tokenizer.encode("").ids != [tokenizer.token_to_id("</s>")]:
+        raise ValueError(f"{path} does not end a text with </s>")
+    return tokenizer
 
 
 def clean(prompt: str) -> str:

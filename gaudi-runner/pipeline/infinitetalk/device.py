@@ -1,0 +1,68 @@
+"""What a rank computes on, decided once: Gaudi, a CUDA card or the CPU. The only file that knows them apart.
+
+The Gaudi part is written against Habana's documentation of its PyTorch bridge; it has not run on a Gaudi.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+
+@dataclass(frozen=True)
+class Device:
+    """One rank's device: where tensors live, their type in the transformer, and what carries them between ranks."""
+
+    torch: torch.device
+    dtype: torch.dtype
+    backend: str  # of torch.distributed
+
+    @property
+    def half(self) -> torch.dtype:
+        """Type of the picture encoder, which was published in float16; a CPU computes in float32."""
+        return torch.float32 if self.torch.type == "cpu" else torch.float16
+
+
+def choose_device(kind: str | None = None) -> Device:
+    """Take `hpu`, `cuda` or `cpu`, or the first that this machine has; of several cards the local rank's."""
+    kind = kind or next(name for name in ("hpu", "cuda", "cpu") if _has(name))
+    match kind:
+        case "hpu":
+            import_module("habana_frameworks.torch.core")  # registers the device
+            import_module("habana_frameworks.torch.distributed.hccl")
+            return Device(torch.device("hpu"), torch.bfloat16, "hccl")  # each process sees one card
+        case "cuda":
+            card = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(card)
+            return Device(card, torch.bfloat16, "nccl")
+        case "cpu":
+            return Device(torch.device("cpu"), torch.float32, "gloo")
+    raise ValueError(f"a device {kind!r}; known are hpu, cuda and cpu")
+
+
+def fused_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention of [B, heads, tokens, head_width], without holding all weights at once."""
+    if q.device.type == "hpu":
+        kernel: Any = import_module("habana_frameworks.torch.hpex.kernels").FusedSDPA
+        # attn_mask, dropout_p, is_causal, scale, softmax_mode, recompute: the last keeps nothing for a backward pass.
+        return kernel.apply(q, k, v, None, 0.0, False, None, "fast", True)
+    return scaled_dot_product_attention(q, k, v)
+
+
+def end_graph(x: Tensor) -> None:
+    """In lazy mode, hand what has been recorded to the card: one graph a block, which all blocks then share."""
+    if x.device.type == "hpu" and os.environ.get("PT_HPU_LAZY_MODE") == "1":
+        import_module("habana_frameworks.torch.core").mark_step()
+
+
+def _has(kind: str) -> bool:
+    if kind == "hpu":
+        return find_spec("habana_frameworks") is not None
+    return kind == "cpu" or torch.cuda.is_available()

@@ -1,0 +1,66 @@
+"""The four encoders from the files of a model folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from torch import Tensor
+
+from ..device import Device
+from ..model_folder import ModelFolder
+from ..tensor_file import open_tensors
+from .latents import LatentCoder
+from .picture import PictureEncoder
+from .text import TextEncoder
+from .voice import VoiceEncoder
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """All that turns inputs into tensors and latents into frames."""
+
+    text: TextEncoder
+    picture: PictureEncoder
+    voice: VoiceEncoder
+    latents: LatentCoder
+
+
+def load_encoders(folder: ModelFolder, device: Device, problems: list[str]) -> Encoders | None:
+    """Read all four, straight to the device. What is missing or not the published model goes to `problems`."""
+    where = device.torch
+
+    def read(path: Path, build: Callable[[dict[str, Tensor]], T]) -> T | None:
+        try:
+            file = open_tensors(path)
+        except ValueError as error:
+            problems.append(str(error))
+            return None
+        try:
+            return build(file.tensors())
+        except KeyError as error:
+            problems.append(f"{path} has no {error.args[0]}")
+        except (ValueError, OSError) as error:
+            problems.append(f"{path}: {error}")
+        return None
+
+    text = read(folder.text_encoder, lambda given: TextEncoder(given, folder.tokenizer, where, device.dtype))
+    picture = read(folder.picture_encoder, lambda given: PictureEncoder(given, where, device.half))
+    voice = read(
+        folder.voice_encoder, lambda given: VoiceEncoder(given, json.loads(folder.voice_config.read_text()), where)
+    )
+    latents = read(folder.latent_coder, lambda given: LatentCoder(given, where))
+    if text is None or picture is None or voice is None or latents is None:
+        return None
+    return Encoders(text, picture, voice, latents)
+
+
+def encoder_digests(folder: ModelFolder) -> list[str]:
+    """Digest the four files' headers."""
+    paths = (folder.text_encoder, folder.picture_encoder, folder.voice_encoder, folder.latent_coder)
+    return [open_tensors(path).digest for path in paths]

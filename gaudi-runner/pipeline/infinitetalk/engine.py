@@ -1,0 +1,96 @@
+"""InfiniteTalk behind the streaming loop's interface: what the loop asks of a model, from the published weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from ..engine import Conditions
+from ..group import Group
+from .config import TransformerConfig
+from .denoiser import ChunkDenoiser, Remembered
+from .device import Device
+from .encoders.published import Encoders, encoder_digests, load_encoders
+from .model_folder import ModelFolder
+from .transformer import Transformer
+from .weights import TransformerWeights, WeightsError, check_weights
+
+# Raise it when the same weights give other numbers: checkpoints of before are refused then.
+ARITHMETIC = 1
+
+
+class InfiniteTalkEngine:
+    """The model resident on this rank: the whole transformer on every rank, the encoders on rank 0."""
+
+    name = "infinitetalk"
+    model = "InfiniteTalk"
+    latent_channels = 16
+
+    def __init__(self, group: Group, root: Path, device: Device, loras: Iterable[tuple[Path, float]] = ()) -> None:
+        """Check all files, agree that they are good, then read them. WeightsError, on every rank alike."""
+        folder = ModelFolder(root)
+        self._device, self.device = device, device.torch
+        self._weights, self._transformer, encoders = _checked(group, folder, device, list(loras))
+        self._encoders = encoders
+        self._voices = 1  # whose audio layers are in place
+        self._weights.load(self._transformer, self._voices, device.torch, device.dtype)
+        self._remembered = Remembered()
+        parts = [str(ARITHMETIC), str(device.dtype), self._weights.identity, *encoder_digests(folder)]
+        self.identity = "infinitetalk " + hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+    def encode_text(self, prompt: str) -> Tensor:
+        """Encode a prompt to [tokens, text_dim]. Rank 0."""
+        return self._on_lead.text.encode(prompt)
+
+    def encode_picture(self, picture: Tensor) -> Tensor:
+        """CLIP features [257, image_dim] of a picture [3, H, W] in [-1, 1]. Rank 0."""
+        return self._on_lead.picture.encode(picture)
+
+    def embed_voice(self, wave: np.ndarray, frames: int, fps: int) -> Tensor:  # noqa: ARG002 - frames says it
+        """Layers of wav2vec2 [frames, layers, width] of a 16 kHz signal that lasts so many frames. Rank 0."""
+        return self._on_lead.voice.embed(wave, frames).cpu()
+
+    def vae_encode(self, frames: Tensor) -> Tensor:
+        """[3, F, H, W] in [-1, 1] -> [16, 1 + (F - 1) / 4, H / 8, W / 8]; a prefix gives a prefix. Rank 0."""
+        return self._on_lead.latents.encode(frames)
+
+    def vae_decode(self, latent: Tensor) -> Tensor:
+        """Decode to [3, F, H, W] in [-1, 1] on the CPU. Rank 0."""
+        return self._on_lead.latents.decode(latent).cpu()
+
+    def denoiser(self, conditions: Conditions) -> ChunkDenoiser:
+        """Bind a chunk's conditions; for another number of voices swap the audio layers first. Every rank."""
+        voices = conditions.audio.shape[0]
+        if voices != self._voices:
+            self._weights.load_adapter(self._transformer, voices, self._device.torch, self._device.dtype)
+            self._voices = voices
+        return ChunkDenoiser(self._transformer, conditions, self._remembered)
+
+    @property
+    def _on_lead(self) -> Encoders:
+        assert self._encoders is not None, "encoders are called on rank 0 only"
+        return self._encoders
+
+
+def _checked(
+    group: Group, folder: ModelFolder, device: Device, loras: list[tuple[Path, float]]
+) -> tuple[TransformerWeights, Transformer, Encoders | None]:
+    """Find everything that is wrong with the files before any rank reads the large ones; raise it on all ranks."""
+    problems: list[str] = []
+    encoders = load_encoders(folder, device, problems) if group.leads else None
+    weights = transformer = None
+    try:
+        transformer = Transformer.on_meta(TransformerConfig.read(folder.config), group)
+        weights = check_weights(transformer, folder, loras)
+    except WeightsError as error:
+        problems += error.problems
+    except (ValueError, OSError) as error:
+        problems.append(f"{folder.config}: {error}")
+    problems = group.agree(problems)
+    if weights is None or transformer is None or problems:
+        raise WeightsError(folder.root, problems)
+    return weights, transformer, encoders

@@ -1,0 +1,133 @@
+"""The transformer's weights: checked as a whole before any rank starts, read shard by shard straight to the device.
+
+No rank ever holds a second copy: a tensor is a view of the mapped file until it is on the device in its type.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .lora import Lora, read_lora
+from .model_folder import SOURCES, ModelFolder
+from .tensor_file import TensorFile, open_tensors
+from .transformer import Transformer
+
+READABLE = ("F32", "BF16", "F16")
+SHOWN = 10
+
+
+class WeightsError(ValueError):
+    """The files are not the model's. `problems` has all; the message the first ten, and where to get the files."""
+
+    def __init__(self, root: Path, problems: list[str]) -> None:
+        self.problems = problems
+        more = f"\n... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        sources = "\n".join(f"  {root / folder}  from  {source}" for folder, source in SOURCES.items())
+        listed = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
+        super().__init__(f"{len(problems)} problems with the weights:\n{listed}{more}\nComplete folders:\n{sources}")
+
+
+@dataclass(frozen=True)
+class TransformerWeights:
+    """Files that hold every parameter of the transformer, once, in its shape."""
+
+    shards: list[TensorFile]
+    adapters: dict[int, TensorFile]  # by number of voices
+    loras: list[Lora]
+
+    @property
+    def identity(self) -> str:
+        """Digest of names, shapes, types and files, changes included: equal weights have equal ones."""
+        parts = [file.digest for file in self.shards]
+        parts += [f"{voices}:{file.digest}" for voices, file in sorted(self.adapters.items())]
+        parts += [f"{lora.scale}:{lora.file.digest}" for lora in self.loras]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+    def load(self, model: Transformer, voices: int, device: torch.device, dtype: torch.dtype) -> None:
+        """Give the model all of its parameters, the audio layers for that many voices."""
+        for file in self.shards:
+            self._place(model, file, device, dtype)
+        self.load_adapter(model, voices, device, dtype)
+
+    def load_adapter(self, model: Transformer, voices: int, device: torch.device, dtype: torch.dtype) -> None:
+        """Give the model the audio layers for that many voices, parameter by parameter in place of those it has."""
+        self._place(model, self.adapters[voices], device, dtype)
+
+    def _place(self, model: Transformer, file: TensorFile, device: torch.device, dtype: torch.dtype) -> None:
+        with file.reading() as opened:
+            for name in file.shapes:
+                weight: Tensor = opened.get_tensor(name).to(
+                    device
+                )  # first there, then its type: the host converts slowly
+                for lora in self.loras:
+                    change = lora.change(name, device)
+                    weight = weight if change is None else weight.float() + change
+                owner, _, parameter = name.rpartition(".")
+                setattr(model.get_submodule(owner), parameter, nn.Parameter(weight.to(dtype), requires_grad=False))
+
+
+def check_weights(
+    model: Transformer, folder: ModelFolder, loras: Iterable[tuple[Path, float]] = ()
+) -> TransformerWeights:
+    """Open all files and compare their headers with the model. WeightsError with everything that is wrong."""
+    shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    problems: list[str] = []
+    shards = _open(folder.shards(), problems)
+    base = {name: shape for name, shape in shapes.items() if not is_adapter(name)}
+    problems += _differences(base, shards, missing_in=None if problems else str(folder.base))
+    adapters = {}
+    for voices in (1, 2):
+        path = folder.adapter(voices)
+        if opened := _open([path], problems):
+            adapters[voices] = opened[0]
+            wanted = {name: shape for name, shape in shapes.items() if is_adapter(name)}
+            problems += _differences(wanted, opened, missing_in=str(path))
+    changes = []
+    for path, scale in loras:
+        try:
+            changes.append(read_lora(open_tensors(path), scale, shapes))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise WeightsError(folder.root, list(dict.fromkeys(problems)))
+    return TransformerWeights(shards, adapters, changes)
+
+
+def is_adapter(name: str) -> bool:
+    """Whether a parameter is of the audio layers, which come in a file of their own."""
+    return name.startswith("audio_proj.") or ".audio_cross_attn." in name or ".norm_x." in name
+
+
+def _open(paths: list[Path], problems: list[str]) -> list[TensorFile]:
+    files = []
+    for path in paths:
+        try:
+            files.append(open_tensors(path))
+        except ValueError as error:
+            problems.append(str(error))
+    return files
+
+
+def _differences(wanted: dict[str, tuple[int, ...]], files: list[TensorFile], missing_in: str | None) -> list[str]:
+    """Say where the files' tensors are not exactly the wanted ones; of missing ones where all files could be opened."""
+    problems, seen = [], set()
+    for file in files:
+        for name, shape in file.shapes.items():
+            if name not in wanted:
+                problems.append(f"{file.path}: {name} is not a parameter of this model")
+            elif name in seen:
+                problems.append(f"{file.path}: {name} is in another shard too")
+            elif shape != wanted[name]:
+                problems.append(f"{file.path}: {name} has shape {list(shape)}, not {list(wanted[name])}")
+            elif file.types[name] not in READABLE:
+                problems.append(f"{file.path}: {name} is {file.types[name]}, not one of {' '.join(READABLE)}")
+            seen.add(name)
+    if missing_in is None:
+        return problems
+    return problems + [f"{missing_in}: {name} is missing" for name in wanted if name not in seen]

@@ -1,0 +1,105 @@
+"""The engine on a tiny model: the real way, from files to frames, alone and on ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from parity_data import uniform
+from torch import Tensor
+
+from pipeline.engine import Engine
+from pipeline.group import Group
+from pipeline.guidance import Sampling
+from pipeline.infinitetalk.device import choose_device
+from pipeline.infinitetalk.engine import InfiniteTalkEngine
+from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.weights import WeightsError
+from pipeline.plan import Plan
+from pipeline.stream import Prepared, Video, stream
+
+from .gloo import on_ranks
+
+SIDE = 32
+PLAN = Plan(frames=13, chunk_frames=9, motion_frames=5, chunks=2)
+
+
+class Still:
+    """A picture of colours in squares."""
+
+    still = True
+
+    def frames(self, _start: int, count: int) -> Iterator[Tensor]:
+        picture = uniform("engine.picture", (3, 4, 4)).repeat_interleave(SIDE // 4, 1).repeat_interleave(SIDE // 4, 2)
+        for _ in range(count):
+            yield picture
+
+
+def engine_of(root: Path, group: Group) -> InfiniteTalkEngine:
+    return InfiniteTalkEngine(group, root, choose_device("cpu"))
+
+
+def render(engine: Engine, group: Group, voices: int) -> np.ndarray:
+    """A video of two chunks [3, 13, H, W], on rank 0."""
+    prepared = None
+    if group.leads:
+        wave = uniform("engine.wave", (16_000,)).numpy()
+        masks = torch.zeros(3, SIDE // 8, SIDE // 8)
+        masks[0, :2, :2], masks[1, :2, 2:], masks[2, 2:] = 1, 1, 1
+        embeddings = [engine.embed_voice(wave * (voice + 1), PLAN.frames, 25) for voice in range(voices)]
+        prepared = Prepared(Still(), embeddings, masks, "a prompt", "its opposite")
+    video = Video(PLAN, Sampling(steps=2, shift=7.0, text_guide=5.0, audio_guide=4.0), seed=7, fps=25)
+    chunks = [chunk.frames for chunk in stream(engine, group, video, prepared, None, lambda _chunk, _step: None)]
+    return torch.cat(chunks, 1).numpy() if group.leads else np.zeros(0)
+
+
+def render_both(group: Group, root: str) -> list[np.ndarray]:
+    engine = engine_of(Path(root), group)
+    with torch.inference_mode():
+        return [render(engine, group, voices) for voices in (1, 2)]
+
+
+def test_it_is_an_engine(tiny_folder: ModelFolder) -> None:
+    engine: Engine = engine_of(tiny_folder.root, Group())
+    assert engine.encode_text("ab &amp; c").shape == (7, 32)  # six bytes and the end
+    assert engine.encode_text("x" * 1000).shape == (512, 32)
+    assert engine.encode_picture(torch.zeros(3, 64, 48)).shape == (257, 80)
+    assert engine.embed_voice(np.ones(16_000), 25, 25).shape == (25, 2, 32)
+    latent = engine.vae_encode(torch.zeros(3, 9, 32, 48))
+    assert latent.shape == (16, 3, 4, 6)
+    assert engine.vae_decode(latent).shape == (3, 9, 32, 48)
+
+
+def test_ranks_render_what_one_renders(tiny_folder: ModelFolder) -> None:
+    videos = on_ranks((1, 2), render_both, str(tiny_folder.root))
+    for alone, split in zip(videos[1][0], videos[2][0], strict=True):
+        assert alone.shape == (3, PLAN.frames, SIDE, SIDE)
+        assert np.isfinite(alone).all()
+        assert alone.std() > 0.01
+        # Sums in another order, grown by two chunks of guidance and a VAE of random numbers.
+        np.testing.assert_allclose(alone, split, atol=1e-3, rtol=0)
+
+
+def test_a_job_leaves_nothing_for_the_next(tiny_folder: ModelFolder) -> None:
+    engine = engine_of(tiny_folder.root, Group())
+    with torch.inference_mode():
+        first = [render(engine, Group(), voices) for voices in (1, 2)]
+        again = [render(engine, Group(), voices) for voices in (1, 2)]
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_wrong_with_any_file_is_told_at_once(broken_folder: ModelFolder) -> None:
+    broken_folder.text_encoder.unlink()
+    broken_folder.latent_coder.write_bytes(broken_folder.latent_coder.read_bytes()[:10_000])
+    broken_folder.tokenizer.write_text("{}")
+    broken_folder.adapter(1).unlink()
+    with pytest.raises(WeightsError) as raised:
+        engine_of(broken_folder.root, Group())
+    told = "\n".join(raised.value.problems)
+    assert "models_t5_umt5-xxl-enc-bf16.pth is missing" in told
+    assert "Wan2.1_VAE.pth is cut short" in told
+    assert "infinitetalk.safetensors is missing" in told
