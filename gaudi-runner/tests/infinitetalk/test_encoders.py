@@ -8,9 +8,12 @@ import pytest
 import torch
 from parity_data import cases, needs_parity, uniform
 from torch import Tensor
+from transformers import Wav2Vec2Config
+from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2FeatureEncoder
 
 from pipeline.infinitetalk.encoders.latents import LatentCoder
 from pipeline.infinitetalk.encoders.picture import PictureEncoder, prepare
+from pipeline.infinitetalk.encoders.speech_features import speech_features
 from pipeline.infinitetalk.encoders.text import build_umt5, clean
 from pipeline.infinitetalk.encoders.voice import VoiceEncoder
 
@@ -92,6 +95,24 @@ def test_voices_equal_the_reference(case: dict[str, Any]) -> None:
     encoder = VoiceEncoder(parameters(PARAMETERS["audio"]), DESCRIBED["audio"]["config"], CPU)
     out = encoder.embed(uniform(case["input"], (case["samples"],)).numpy(), case["frames"])
     near(out, recorded("audio")[case["out"]], 1e-5)
+
+
+@pytest.mark.parametrize("samples", [16_000, 16_399, 400])
+@pytest.mark.parametrize("window", [1, 7, 49, 1500])
+def test_windows_of_a_voice_equal_the_whole(samples: int, window: int) -> None:
+    config = Wav2Vec2Config(conv_dim=[16] * 7, feat_extract_norm="group")
+    torch.manual_seed(0)
+    extractor = Wav2Vec2FeatureEncoder(config).requires_grad_(False)
+    signal = uniform("audio.long", (samples,))
+    near(speech_features(extractor, signal, window), extractor(signal[None])[0], 1e-5)
+
+
+def test_windows_equal_the_whole_where_every_layer_has_its_norm() -> None:
+    config = Wav2Vec2Config(conv_dim=[16] * 7, feat_extract_norm="layer", conv_bias=True)
+    torch.manual_seed(0)
+    extractor = Wav2Vec2FeatureEncoder(config).requires_grad_(False)
+    signal = uniform("audio.long", (16_000,))
+    near(speech_features(extractor, signal, 7), extractor(signal[None])[0], 1e-5)
 
 
 def test_a_prompt_is_cleaned_as_in_training() -> None:

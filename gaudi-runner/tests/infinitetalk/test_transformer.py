@@ -87,6 +87,15 @@ def test_one_forward_equals_the_reference(case: dict[str, Any]) -> None:
     torch.testing.assert_close(out, recorded["out"][0], atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("case", CASES, ids=by_name)
+def test_bfloat16_is_near_the_reference(case: dict[str, Any]) -> None:
+    recorded = arrays(f"{case['case']}.npz")
+    weights = {name: tensor.bfloat16() for name, tensor in parameters(cases(case["parameters"])).items()}
+    out = forward(load(case, weights, Group()), case, recorded)
+    assert out.dtype == torch.float32
+    assert (out - recorded["out"][0]).abs().mean() < 0.02  # 1.2 is the outputs' deviation, 1/256 bfloat16's
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[by_name(case) for case in CASES])
 def test_ranks_agree_with_the_reference_and_each_other(number: int, size: int, split_over_ranks: Split) -> None:

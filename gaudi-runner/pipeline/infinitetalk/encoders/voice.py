@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from .fill import fill
+from .speech_features import speech_features
 
 # What the weight norm of the position convolution was called when the weights were published.
 OLD_WEIGHT_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
@@ -33,7 +34,7 @@ class VoiceEncoder:
         wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
         with torch.inference_mode():
             signal = torch.from_numpy(wave.astype(np.float32)).to(self.model.device)
-            features = self.model.feature_extractor(signal.unsqueeze(0))  # [1, channels, 50 a second]
+            features = speech_features(self.model.feature_extractor, signal).unsqueeze(0)  # [1, channels, 50 a second]
             features = interpolate(features, size=frames, mode="linear", align_corners=True).transpose(1, 2)
             hidden, _ = self.model.feature_projection(features)
             return torch.stack(self._layers(hidden), dim=1)
