@@ -119,30 +119,30 @@ test('a video being rendered is estimated from its own measured seconds', () => 
 })
 
 /** A Temporal whose lists can be set, and which remembers how it was asked. */
-function fakeLister() {
-  const lister = {
-    all: [] as Listed[],
-    changed: [] as Listed[],
-    asked: [] as (number | 'all')[],
-    isAway: false,
-    async *unfinished() {
-      await Promise.resolve()
-      lister.asked.push('all')
-      if (lister.isAway) throw new Error('away')
-      yield* lister.all
-    },
-    async *changedSince(time: number) {
-      await Promise.resolve()
-      lister.asked.push(time)
-      if (lister.isAway) throw new Error('away')
-      yield* lister.changed
-    },
-  } satisfies VideoLister & Record<string, unknown>
-  return lister
+class FakeLister implements VideoLister {
+  all: Listed[] = []
+  changed: Listed[] = []
+  asked: (number | 'all')[] = []
+  isAway = false
+
+  unfinished(): AsyncIterable<Listed> {
+    return this.#answer('all', this.all)
+  }
+
+  changedSince(time: number): AsyncIterable<Listed> {
+    return this.#answer(time, this.changed)
+  }
+
+  async *#answer(asked: number | 'all', listed: Listed[]): AsyncIterable<Listed> {
+    await Promise.resolve()
+    this.asked.push(asked)
+    if (this.isAway) throw new Error('away')
+    yield* listed
+  }
 }
 
 test('the queue is listed once, then kept up by one delta a second with ten seconds of overlap, only while asked', async () => {
-  const lister = fakeLister()
+  const lister = new FakeLister()
   const clock = { now: 100_000 }
   lister.all = [{ id: 'v1', unfinished: video('v1') }]
   const view = new QueueView(lister, log, undefined, () => clock.now)
@@ -163,7 +163,7 @@ test('the queue is listed once, then kept up by one delta a second with ten seco
 })
 
 test('own starts and deletes show at once, and no late list undoes a delete', async () => {
-  const lister = fakeLister()
+  const lister = new FakeLister()
   const clock = { now: 100_000 }
   const view = new QueueView(lister, log, undefined, () => clock.now)
   view.started(video('v7'))
@@ -175,7 +175,7 @@ test('own starts and deletes show at once, and no late list undoes a delete', as
 })
 
 test('with Temporal’s lists away the queue is shown as last known, and refused if nothing is known', async () => {
-  const lister = fakeLister()
+  const lister = new FakeLister()
   const clock = { now: 0 }
   const view = new QueueView(lister, log, undefined, () => clock.now)
   lister.isAway = true
