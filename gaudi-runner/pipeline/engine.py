@@ -52,11 +52,11 @@ class Denoiser(Protocol):
     """The model with one chunk's conditions in place: what is constant over a chunk is computed once."""
 
     def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
-        """One forward pass at time t (1000 to 0): latent [C,T,h,w] to a new velocity [C,T,h,w], float32, on every rank."""
+        """One forward pass at time t (1000 to 0): latent [C,T,h,w] to a new velocity like it, on every rank."""
 
 
 class Engine(Protocol):
-    """A model on the ranks. Encoders and VAE are called on rank 0 only; `denoiser` and its calls by all ranks together."""
+    """A model on the ranks. Encoders and VAE are called on rank 0 only; `denoiser` and what it gives by all ranks."""
 
     name: str
     model: str  # as answers show it

@@ -17,7 +17,7 @@ NEITHER = Pass(prompt=False, voices=False)
 
 
 def timesteps(steps: int, shift: float) -> list[float]:
-    """Times from 1000 down to 0, `steps` + 1 of them; a larger shift stays longer in the noise (facts: pipeline 2.2)."""
+    """Times from 1000 down to 0, `steps` + 1 of them; a larger shift stays longer in the noise."""
     even = np.append(np.linspace(1000, 1, steps, dtype=np.float32), np.float32(0)) / 1000
     return [float(t) for t in 1000 * shift * even / (1 + (shift - 1) * even)]
 

@@ -1,4 +1,4 @@
-"""A rank never outlives torchrun."""
+"""What a rank asks of the system it runs on: to end with torchrun, and to keep the memory it has been given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def die_with_parent() -> None:
@@ -15,3 +16,14 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent == 1 or os.getppid() != parent:  # it ended before we asked
         os._exit(1)
+
+
+def keep_freed_memory() -> None:
+    """Have malloc reuse what tensors free instead of returning it: every step frees and takes the same sizes again.
+
+    Measured: a third of the time of a drawn frame and a sixth of a step went to getting the same pages anew.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # glibc
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)

@@ -31,7 +31,7 @@ class Progress:
             self._tell(chunk, step, now)
 
     def chunk_done(self, chunk: int) -> None:
-        """A chunk has been computed; its wall time over its forward passes is the speed to expect of the next orders."""
+        """A chunk has been computed: its wall time over its forward passes is the speed to expect of others."""
         now = time.monotonic()
         self._tell(chunk + 1, 0, now)
         if self._control is not None:

@@ -27,7 +27,7 @@ from pipeline.demo.engine import DemoEngine
 from pipeline.denoise import NotANumber
 from pipeline.engine import Engine
 from pipeline.group import Group
-from pipeline.lifetime import die_with_parent
+from pipeline.lifetime import die_with_parent, keep_freed_memory
 from pipeline.order import OrderRejected
 from pipeline.render import Aborted, render
 from pipeline.warm_up import measure_forward
@@ -46,6 +46,7 @@ def main() -> None:
     options = arguments.parse_args()
 
     torch.set_num_threads(1)
+    keep_freed_memory()
     control = Control(options.control, int(os.environ["RANK"]))
     job: list[str | None] = [None]
     try:

@@ -34,7 +34,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class State:
-    """What chunk `next_chunk` needs of the chunks before it; everything else can be made again (facts: pipeline 2.5)."""
+    """What chunk `next_chunk` needs of those before it; everything else can be made again (facts: pipeline 2.5)."""
 
     next_chunk: int
     generator: Tensor  # of the job's own random numbers, uint8

@@ -16,7 +16,7 @@ FRAMES = 81
 
 
 def measure_forward(engine: Engine, group: Group, beat: Callable[[], None]) -> tuple[float, int]:
-    """Seconds of one forward pass at 640 x 640, 81 frames, and its tokens. The first pass warms up, the second counts."""
+    """Seconds of one forward pass at 640 x 640, 81 frames, and its tokens; measured after a first one."""
     latents, height, width = (FRAMES - 1) // 4 + 1, HEIGHT // 8, WIDTH // 8
     still = torch.zeros(3, HEIGHT, WIDTH)
     voice = torch.zeros(16_000 * 4).numpy()

@@ -19,14 +19,16 @@ def order(**changes: object) -> dict[str, Any]:
     return {**plain, **changes}
 
 
-def draw_reference(path: Path, size: tuple[int, int] = (256, 256)) -> None:
+def draw_reference(path: Path, size: tuple[int, int] = (256, 256), faces: int = 1) -> None:
     width, height = size
     y, x = np.mgrid[0:height, 0:width]
     ground = np.stack([90 + 60 * x / width, 110 + 50 * y / height, 150 - 40 * x / width], -1).astype(np.uint8)
     picture = Image.fromarray(ground)
     draw = ImageDraw.Draw(picture)
-    draw.ellipse((0.3 * width, 0.15 * height, 0.7 * width, 0.75 * height), fill=(224, 180, 150))
-    draw.ellipse((0.40 * width, 0.54 * height, 0.60 * width, 0.60 * height), fill=(180, 80, 80))
+    for face in range(faces):
+        middle = (face + 0.5) / faces * width
+        draw.ellipse((middle - 0.2 * height, 0.15 * height, middle + 0.2 * height, 0.75 * height), fill=(224, 180, 150))
+        draw.ellipse((middle - 0.1 * height, 0.54 * height, middle + 0.1 * height, 0.60 * height), fill=(180, 80, 80))
     picture.save(path, format="PNG")
 
 

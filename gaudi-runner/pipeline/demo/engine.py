@@ -10,9 +10,10 @@ from torch import Tensor
 
 from pipeline.demo.cosine_vae import CHANNELS, CosineVae
 from pipeline.demo.denoiser import DemoDenoiser
-from pipeline.demo.talking import faces_of, talking_frames
+from pipeline.demo.face import Face
+from pipeline.demo.talking import faces_of, moving_region, talking_frames
 from pipeline.demo.voice import voice_features
-from pipeline.engine import Conditions
+from pipeline.engine import Conditions, Reference
 from pipeline.group import Group
 
 # The guide at which the mouth moves naturally; it is the service's default.
@@ -31,6 +32,7 @@ class DemoEngine:
     def __init__(self, group: Group) -> None:
         self._group = group
         self._vae = CosineVae()
+        self._still: tuple[Reference, list[list[Face]]] | None = None  # the faces of the picture at hand
 
     def encode_text(self, prompt: str) -> Tensor:
         """A fingerprint of the prompt: the demo draws the same whatever it says."""
@@ -57,13 +59,27 @@ class DemoEngine:
 
         The difference is a fifth of the natural one, so that guidance of 5 makes it natural.
         """
-        group = self._group
-        silent, natural = None, None
-        if conditions.reference is not None:
-            faces = faces_of(conditions)
-            silent, natural = (
-                self._vae.encode(torch.stack(list(talking_frames(conditions, faces, speaking)), 1))
-                for speaking in (False, True)
-            )
-        silent, natural = group.from_lead(silent), group.from_lead(natural)
-        return DemoDenoiser(group, silent, silent + (natural - silent) / NATURAL_AUDIO_GUIDE)
+        silent, natural = self._targets(conditions) if conditions.reference is not None else (None, None)
+        silent, natural = self._group.from_lead(silent), self._group.from_lead(natural)
+        return DemoDenoiser(self._group, silent, silent + (natural - silent) / NATURAL_AUDIO_GUIDE)
+
+    def _targets(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
+        """Latents [C,T,h,w] of the chunk as it looks without and with the voices."""
+        reference = conditions.reference
+        assert reference is not None
+        if self._still is None or self._still[0] is not reference:
+            self._still = (reference, faces_of(conditions)) if reference.still else None
+        faces = self._still[1] if self._still else faces_of(conditions)
+        region = moving_region(conditions, faces)
+        rows, columns = slice(region.top // 8, region.bottom // 8), slice(region.left // 8, region.right // 8)
+        targets = []
+        for speaking in (False, True):
+            moving = self._vae.encode(torch.stack(list(talking_frames(conditions, faces, region, speaking)), 1))
+            if reference.still:
+                # One latent of a picture that stands still is like the next; where nothing moves they stay.
+                first, then = self._vae.encode(torch.stack(list(reference.frames(0, 5)), 1)).unbind(1)
+                whole = torch.stack([first] + [then] * (moving.shape[1] - 1), 1)
+                whole[:, :, rows, columns] = moving
+                moving = whole
+            targets.append(moving)
+        return targets[0], targets[1]

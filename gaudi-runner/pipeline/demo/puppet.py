@@ -6,6 +6,7 @@ Everything is a function of the frame's number and the voice at it, so a frame l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -35,14 +36,15 @@ class Box:
     right: int
 
 
-def head_box(face: Face, height: int, width: int) -> Box:
-    """The part that moves with a face, cut at the picture's edges."""
-    across, above, below = 1.15 * face.size, 1.15 * face.size, 1.35 * face.size
+def head_box(
+    face: Face, height: int, width: int, across: float = 1.15, above: float = 1.15, below: float = 1.35
+) -> Box:
+    """The part that moves with a face, in sizes of the face from its centre, cut at the picture's edges."""
     return Box(
-        max(0, int(face.y - above)),
-        max(0, int(face.x - across)),
-        min(height, int(face.y + below)),
-        min(width, int(face.x + across)),
+        max(0, int(face.y - above * face.size)),
+        max(0, int(face.x - across * face.size)),
+        min(height, int(face.y + below * face.size)),
+        min(width, int(face.x + across * face.size)),
     )
 
 
@@ -50,50 +52,58 @@ def move_face(picture: np.ndarray, face: Face, person: int, seconds: float, spee
     """The head's box of a picture [H,W,3] (float32, 0 to 1) as it looks at a moment, and where it belongs."""
     height, width, _ = picture.shape
     box = head_box(face, height, width)
+    rows, columns = _sway(_stage(face, height, width), face, person, seconds, speech)
+    if speech.opening < 1e-3:
+        return box, _sampled(picture, rows, columns)
+    jaw = head_box(face, height, width, across=0.8, above=-0.05, below=1.2)
+    part = slice(jaw.top - box.top, jaw.bottom - box.top), slice(jaw.left - box.left, jaw.right - box.left)
+    rows[part], columns[part], inside = _open_mouth(rows[part], columns[part], face, speech)
+    moved = _sampled(picture, rows, columns)
+    moved[part] += inside[..., None] * (_mouth_colour(picture, face) - moved[part])
+    return box, moved
+
+
+def _sampled(picture: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    moved = cv2.remap(picture, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return np.clip(moved, 0, 1, out=moved)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Where a face's pixels are and how much each moves with the head, [h,w] of its box."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    held: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def _stage(face: Face, height: int, width: int) -> _Stage:
+    box = head_box(face, height, width)
     rows, columns = np.mgrid[box.top : box.bottom, box.left : box.right].astype(np.float32)
-    rows, columns = _sway(rows, columns, face, person, seconds, speech, height, width)
-    rows, columns, inside = _open_mouth(rows, columns, face, speech)
-    moved = cv2.remap(
-        picture, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
-    if inside is not None:
-        moved += inside[..., None] * (_mouth_colour(picture, face) - moved)
-    return box, np.clip(moved, 0, 1)
+    held = _fade(np.hypot((columns - face.x) / (1.1 * face.size), (rows - face.y) / (1.25 * face.size)), 0.55, 0.95)
+    # The picture's edges stay where they are, also where the head is cut by them at the sides or the bottom.
+    from_edge = np.minimum(np.minimum(columns, width - 1 - columns), height - 1 - rows)
+    return _Stage(rows, columns, held * (1 - _fade(from_edge / (0.15 * face.size), 0, 1)))
 
 
-def _sway(
-    rows: np.ndarray,
-    columns: np.ndarray,
-    face: Face,
-    person: int,
-    seconds: float,
-    speech: Speech,
-    height: int,
-    width: int,
-) -> tuple[np.ndarray, np.ndarray]:
+def _sway(stage: _Stage, face: Face, person: int, seconds: float, speech: Speech) -> tuple[np.ndarray, np.ndarray]:
     """Turn and shift the head about the neck, fading to nothing around it; slow, and never quite the same twice."""
     at = 2 * np.pi * seconds + 2.1 * person
     turn = np.float32(0.013 * np.sin(0.13 * at + 0.4) + 0.008 * np.sin(0.31 * at))
     across = np.float32(face.size * (0.012 * np.sin(0.17 * at) + 0.005 * np.sin(0.43 * at + 1)))
     down = np.float32(face.size * (0.008 * np.sin(0.23 * at + 2) + 0.018 * speech.emphasis))
-    held = _fade(np.hypot((columns - face.x) / (1.1 * face.size), (rows - face.y) / (1.25 * face.size)), 0.55, 0.95)
-    # The picture's edges stay where they are, also where the head is cut by them at the sides or the bottom.
-    from_edge = np.minimum(np.minimum(columns, width - 1 - columns), height - 1 - rows)
-    held = held * (1 - _fade(from_edge / (0.15 * face.size), 0, 1))
-    from_x, from_y = columns - face.x, rows - (face.y + 0.75 * face.size)
-    columns = columns - held * (across - turn * from_y)
-    rows = rows - held * (down + turn * from_x)
+    neck = np.float32(face.y + 0.75 * face.size)
+    rows = stage.rows - stage.held * (turn * stage.columns + (down - turn * np.float32(face.x)))
+    columns = stage.columns + stage.held * (turn * stage.rows - (across + turn * neck))
     return rows, columns
 
 
 def _open_mouth(
     rows: np.ndarray, columns: np.ndarray, face: Face, speech: Speech
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pull the lips apart and the jaw down; the gap between them is the mouth's inside (0 to 1)."""
-    opening = np.float32(speech.opening)
-    if opening < 1e-3:
-        return rows, columns, None
-    size = np.float32(face.size)
+    opening, size = np.float32(speech.opening), np.float32(face.size)
     cos, sin = np.float32(np.cos(face.mouth_slope)), np.float32(np.sin(face.mouth_slope))
     across = (columns - face.mouth_x) * cos + (rows - face.mouth_y) * sin
     down = (rows - face.mouth_y) * cos - (columns - face.mouth_x) * sin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.demo.face import Face, find_faces
-from pipeline.demo.puppet import SILENCE, Speech, move_face
+from pipeline.demo.puppet import SILENCE, Box, Speech, head_box, move_face
 from pipeline.engine import Conditions
 
 # In a video, faces are looked for in every so many frames, counted from its start, and lie between in between: so a
@@ -19,18 +19,34 @@ from pipeline.engine import Conditions
 LOOK_EVERY = 12
 
 
-def talking_frames(conditions: Conditions, faces: list[list[Face]], speaking: bool) -> Iterator[Tensor]:
-    """Yield the chunk's frames [3,H,W] in [-1, 1], with the voices heard or not; `faces` per frame and person."""
+def talking_frames(conditions: Conditions, faces: list[list[Face]], region: Box, speaking: bool) -> Iterator[Tensor]:
+    """Yield the region of the chunk's frames, [3,h,w] in [-1, 1], voices heard or not; `faces` per frame and person."""
     assert conditions.reference is not None
     speech = conditions.audio[:, :, 2, 0].tolist()  # the frame itself, of its window: [persons, F, 3]
     frames = conditions.reference.frames(conditions.start, len(faces))
     for offset, (frame, people) in enumerate(zip(frames, faces, strict=True)):
-        drawn = pixels(frame)
+        drawn = _pixels(frame[:, region.top : region.bottom, region.left : region.right])
         for person, face in enumerate(people):
+            here = replace(face, x=face.x - region.left, y=face.y - region.top)
+            here = replace(here, mouth_x=face.mouth_x - region.left, mouth_y=face.mouth_y - region.top)
             heard = Speech(*speech[person][offset]) if speaking else SILENCE
-            box, moved = move_face(drawn, face, person, (conditions.start + offset) / conditions.fps, heard)
+            box, moved = move_face(drawn, here, person, (conditions.start + offset) / conditions.fps, heard)
             drawn[box.top : box.bottom, box.left : box.right] = moved
         yield torch.from_numpy(drawn).permute(2, 0, 1).mul(2).sub_(1)
+
+
+def moving_region(conditions: Conditions, faces: list[list[Face]]) -> Box:
+    """What of a still picture moves at all, in whole blocks of the VAE; of a video, everything."""
+    height, width = (8 * side for side in conditions.masks.shape[1:])
+    if conditions.reference is None or not conditions.reference.still:
+        return Box(0, 0, height, width)
+    boxes = [head_box(face, height, width) for face in faces[0]]
+    return Box(
+        min(box.top for box in boxes) // 8 * 8,
+        min(box.left for box in boxes) // 8 * 8,
+        -(-max(box.bottom for box in boxes) // 8) * 8,
+        -(-max(box.right for box in boxes) // 8) * 8,
+    )
 
 
 def faces_of(conditions: Conditions) -> list[list[Face]]:
@@ -50,7 +66,7 @@ def faces_of(conditions: Conditions) -> list[list[Face]]:
     return faces
 
 
-def pixels(frame: Tensor) -> np.ndarray:
+def _pixels(frame: Tensor) -> np.ndarray:
     """[3,H,W] in [-1, 1] to a new [H,W,3] in [0, 1]."""
     return np.ascontiguousarray(frame.permute(1, 2, 0).add(1).div_(2).numpy())
 
@@ -58,7 +74,7 @@ def pixels(frame: Tensor) -> np.ndarray:
 def _look(conditions: Conditions, frame: Tensor) -> list[Face]:
     persons = conditions.audio.shape[0]
     regions = F.interpolate(conditions.masks[None, :persons], size=frame.shape[1:], mode="nearest")[0].numpy()
-    return find_faces((pixels(frame) * 255).round().astype(np.uint8), list(regions))
+    return find_faces((_pixels(frame) * 255).round().astype(np.uint8), list(regions))
 
 
 def _between(before: Face, after: Face, share: float) -> Face:

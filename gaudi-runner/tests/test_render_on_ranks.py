@@ -1,0 +1,213 @@
+"""Orders rendered by real torchrun groups over the control socket, as the runner does it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from orders import make_inputs, order
+from rank_group import RankGroup
+
+
+@pytest.fixture(scope="module")
+def pair() -> RankGroup:
+    with RankGroup(2) as group:
+        assert group.until("ready", "failed")["type"] == "ready"
+        yield group
+
+
+def digests(directory: Path, suffix: str = "mp4") -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.glob(f"chunk-*.{suffix}"))]
+
+
+def heard_of(group: RankGroup, job: str, type: str) -> list[dict]:
+    return [word for word in group.heard if word.get("job") == job and word["type"] == type]
+
+
+def test_ready_says_what_renders_and_how_fast(pair: RankGroup) -> None:
+    ready = next(word for word in pair.heard if word["type"] == "ready")
+    assert (ready["engine"], ready["model"], ready["device"], ready["ranks"]) == ("demo", "InfiniteTalk-demo", "cpu", 2)
+    assert ready["seconds_per_forward"] > 0
+    assert ready["tokens_per_forward"] == 21 * 40 * 40
+
+
+@pytest.mark.parametrize(("seconds", "frames", "chunks"), [(6.0, 150, 2), (2.0, 50, 1), (0.5, 12, 1)])
+def test_a_video_has_exactly_the_frames_of_its_order(
+    pair: RankGroup, tmp_path: Path, seconds: float, frames: int, chunks: int
+) -> None:
+    job = f"frames_{frames}"
+    done = pair.render(job, make_inputs(tmp_path, seconds), **order(frames=frames))
+    assert (done["type"], done["chunks"], done["frames"]) == ("finished", chunks, frames)
+    told = heard_of(pair, job, "chunk")
+    assert [word["index"] for word in told] == list(range(chunks))
+    assert sum(word["frames"] for word in told) == frames
+    for word in told:
+        for artifact in (word["segment"], word["state"]):
+            content = (tmp_path / artifact["name"]).read_bytes()
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (artifact["bytes"], artifact["sha256"])
+    assert not list(tmp_path.glob("*.part"))
+    progress = [(word["chunk"], word["step"]) for word in heard_of(pair, job, "progress")]
+    assert progress == sorted(progress)
+    assert progress[0] == (0, 0)
+    assert progress[-1] == (chunks, 0)
+
+
+def test_resuming_from_any_chunk_gives_the_same_bytes(pair: RankGroup, tmp_path: Path) -> None:
+    whole = make_inputs(tmp_path / "whole", 8.0)
+    assert pair.render("whole", whole, **order(frames=200))["type"] == "finished"
+    for first in (1, 2):
+        rest = make_inputs(tmp_path / f"from_{first}", 8.0)
+        shutil.copy(whole / f"chunk-{first - 1:04d}.state", rest / "checkpoint")
+        done = pair.render(f"from_{first}", rest, **order(frames=200, first_chunk=first))
+        assert done["type"] == "finished"
+        assert digests(rest) == digests(whole)[first:]
+        assert digests(rest, "state") == digests(whole, "state")[first:]
+
+
+def test_the_last_checkpoint_leaves_nothing_to_do(pair: RankGroup, tmp_path: Path) -> None:
+    inputs = make_inputs(tmp_path, 2.0)
+    assert pair.render("once", inputs, **order(frames=50))["type"] == "finished"
+    (inputs / "chunk-0000.state").rename(inputs / "checkpoint")
+    done = pair.render("again", inputs, **order(frames=50, first_chunk=1))
+    assert (done["type"], done["chunks"]) == ("finished", 1)
+    assert heard_of(pair, "again", "chunk") == []
+
+
+def test_one_rank_renders_the_bytes_that_two_render(pair: RankGroup, tmp_path: Path) -> None:
+    two = make_inputs(tmp_path / "two", 4.0, second_voice=3.0)
+    alone = make_inputs(tmp_path / "one", 4.0, second_voice=3.0)
+    said = order(frames=100, voice_mode="para")
+    assert pair.render("two", two, **said)["type"] == "finished"
+    with RankGroup(1) as single:
+        assert single.until("ready", "failed")["type"] == "ready"
+        assert single.render("one", alone, **said)["type"] == "finished"
+        shutil.copy(two / "chunk-0000.state", alone / "checkpoint")
+        (alone / "chunk-0001.mp4").rename(alone / "kept.mp4")
+        assert single.render("rest", alone, **{**said, "first_chunk": 1})["type"] == "finished"
+    assert digests(alone) == digests(two)
+    assert (alone / "kept.mp4").read_bytes() == (two / "chunk-0001.mp4").read_bytes()
+
+
+@pytest.mark.skipif(not os.environ.get("RANKS_8"), reason="RANKS_8=1 runs eight processes")
+def test_eight_ranks_render_the_bytes_that_two_render(pair: RankGroup, tmp_path: Path) -> None:
+    two, eight = make_inputs(tmp_path / "two", 4.0), make_inputs(tmp_path / "eight", 4.0)
+    assert pair.render("two_of_8", two, **order(frames=100))["type"] == "finished"
+    with RankGroup(8) as group:
+        assert group.until("ready", "failed")["type"] == "ready"
+        assert group.render("eight", eight, **order(frames=100))["type"] == "finished"
+    assert digests(eight) == digests(two)
+
+
+def test_an_abort_stops_all_ranks_and_leaves_them_able(pair: RankGroup, tmp_path: Path) -> None:
+    inputs = make_inputs(tmp_path / "stopped", 8.0)
+    said = order(frames=200, steps=1000)
+    pair.say(type="render", job="stopped", generation=1, directory=str(inputs), order=said)
+    while pair.until("progress", "finished")["step"] < 3:
+        pass
+    pair.say(type="abort", job="another")  # not this one
+    pair.say(type="abort", job="stopped")
+    assert pair.until("aborted", "finished", "failed") == {"type": "aborted", "job": "stopped"}
+    assert not list(inputs.glob("chunk-*"))
+    assert pair.render("next", make_inputs(tmp_path / "next", 1.0), **order(frames=25))["type"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"width": 100}, "width 100 is not a multiple of 16"),
+        ({"frames": 90}, "the voices last 50 frames at 25 fps, the order says 90"),
+        ({"steps": 0, "fps": 0}, "fps 0 is not within 1-60; steps 0 is not within 1-1000"),
+        ({"reference_is_video": True}, "the reference video cannot be read"),
+        ({"first_chunk": 1}, "the checkpoint cannot be read"),
+        ({"first_chunk": 2}, "first_chunk 2 is beyond the last of 1 chunks"),
+    ],
+)
+def test_what_cannot_be_rendered_is_rejected_with_its_reason(
+    pair: RankGroup, tmp_path: Path, changes: dict, expected: str
+) -> None:
+    answer = pair.render("bad", make_inputs(tmp_path, 2.0), **order(**{"frames": 50, **changes}))
+    assert answer["type"] == "rejected"
+    assert answer["message"].startswith(expected)
+
+
+def test_a_checkpoint_of_another_order_is_rejected_with_what_differs(pair: RankGroup, tmp_path: Path) -> None:
+    inputs = make_inputs(tmp_path, 4.0)
+    assert pair.render("mine", inputs, **order(frames=100))["type"] == "finished"
+    (inputs / "chunk-0000.state").rename(inputs / "checkpoint")
+    answer = pair.render("other", inputs, **order(frames=100, seed=43, shift=3.0, first_chunk=1))
+    assert answer["type"] == "rejected"
+    assert "seed was 42 and is 43" in answer["message"]
+    assert "shift was 5.0 and is 3.0" in answer["message"]
+
+
+def test_damaged_files_are_rejected(pair: RankGroup, tmp_path: Path) -> None:
+    for name, content in (("reference", b"\x89PNG nonsense"), ("voice-1.wav", b"RIFF"), ("checkpoint", b"PK")):
+        inputs = make_inputs(tmp_path / name, 4.0)
+        (inputs / name).write_bytes(content)
+        first = 1 if name == "checkpoint" else 0
+        assert pair.render("damaged", inputs, **order(frames=100, first_chunk=first))["type"] == "rejected"
+
+
+def test_all_ranks_beat_while_they_wait(pair: RankGroup) -> None:
+    while pair.until("beat")["rank"] != 0:
+        pass
+    assert {pair.until("beat", seconds=3)["rank"] for _ in range(6)} == {0, 1}
+
+
+def test_a_lost_rank_ends_the_group(tmp_path: Path) -> None:
+    with RankGroup(2) as group:
+        group.until("ready")
+        said = order(frames=200, steps=1000)
+        group.say(type="render", job="j", generation=1, directory=str(make_inputs(tmp_path, 8.0)), order=said)
+        while group.until("progress")["step"] < 2:
+            pass
+        os.kill(group.pids[1], signal.SIGKILL)
+        assert group.torchrun.wait(60) != 0
+        assert not alive(group)
+
+
+def test_a_rank_that_fails_says_why_and_ends_the_group(tmp_path: Path) -> None:
+    with RankGroup(2) as group:
+        group.until("ready")
+        inputs = make_inputs(tmp_path, 2.0)
+        (inputs / "chunk-0000.mp4.part").mkdir()  # where the segment should go
+        failed = group.render("j", inputs, **order(frames=50))
+        assert (failed["type"], failed["rank"], failed["job"], failed["reason"]) == ("failed", 0, "j", "engine")
+        assert "ffmpeg could not encode a segment" in failed["message"]
+        assert group.torchrun.wait(60) != 0
+        assert not alive(group)
+
+
+@pytest.mark.parametrize("rendering", [False, True])
+def test_ranks_leave_when_the_runner_hangs_up(tmp_path: Path, rendering: bool) -> None:
+    with RankGroup(2) as group:
+        group.until("ready")
+        if rendering:
+            said = order(frames=200, steps=1000)
+            group.say(type="render", job="j", generation=1, directory=str(make_inputs(tmp_path, 8.0)), order=said)
+            while group.until("progress")["step"] < 2:
+                pass
+        group.hang_up()
+        assert group.torchrun.wait(60) == 0
+        assert not alive(group)
+
+
+def test_memory_does_not_grow_with_the_length_of_the_video(tmp_path: Path) -> None:
+    with RankGroup(1) as group:
+        group.until("ready")
+        peaks = []
+        for chunks in (4, 24):
+            frames = 81 + 72 * (chunks - 1)
+            inputs = make_inputs(tmp_path / str(chunks), frames / 25)
+            assert group.render(f"of_{chunks}", inputs, **order(frames=frames, steps=1))["chunks"] == chunks
+            status = Path(f"/proc/{group.pids[0]}/status").read_text()
+            peaks.append(int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]))
+        assert peaks[1] <= 1.05 * peaks[0]  # keeping 20 chunks of frames would add 280 MB
+
+
+def alive(group: RankGroup) -> list[int]:
+    return [pid for pid in group.pids.values() if Path(f"/proc/{pid}").exists()]
