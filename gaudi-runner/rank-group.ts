@@ -16,8 +16,8 @@ export type RankGroupListener = {
   ready(ready: Ready): void
   /** Every word but hello, beat, ready and failed. */
   heard(word: RankWord): void
-  /** Once, at the first failure; the processes may still be there. */
-  broken(blame: Blame): void
+  /** Once, at the first failure, with the newest lines of output; the processes may still be there. */
+  broken(blame: Blame, output: string): void
   output(line: string): void
 }
 
@@ -84,7 +84,7 @@ export class RankGroup implements AsyncDisposable {
   break(blame: Blame): void {
     if (this.#ending) return
     void this.end()
-    this.#listener.broken(blame)
+    this.#listener.broken(blame, this.#process?.tail ?? '')
   }
 
   /** Ends every process of the group: asks, waits, kills. Safe to call again. */

@@ -53,9 +53,9 @@ export class RankProcess {
     return this.#state
   }
 
-  /** The newest lines of output. */
+  /** The newest lines of output, up to 4,000 characters. */
   get tail(): string {
-    return this.#tail.join('\n')
+    return this.#tail.join('\n').slice(-4000)
   }
 
   /** Asks torchrun to leave, and kills it if it is still there after the grace period. */

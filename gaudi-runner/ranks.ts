@@ -92,8 +92,8 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
           this.#become({ phase: 'ready', ready })
         },
         heard: (word) => this.emit('word', word),
-        broken: (blame) => {
-          this.#log.error({ event: 'ranks-broken', ...blame }, 'the ranks broke and are started again')
+        broken: (blame, output) => {
+          this.#log.error({ event: 'ranks-broken', ...blame, output }, 'the ranks broke and are started again')
           this.#become({ phase: 'starting' })
           this.emit('broken', blame)
         },

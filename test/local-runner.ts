@@ -80,9 +80,9 @@ export async function startLocalRunner(options: LocalRunnerOptions = {}): Promis
   }
 }
 
-/** Waits until the condition holds; fails after half a minute, saying for what it waited. */
-export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await sleep(25)) {
+/** Waits until the condition holds; gives up after half a minute, saying for what it waited. */
+export async function until(what: string, holds: () => Promise<boolean> | boolean, limitMs = 30_000): Promise<void> {
+  for (const deadline = performance.now() + limitMs; performance.now() < deadline; await sleep(25)) {
     if (await holds()) return
   }
   throw new Error(`never came: ${what}`)

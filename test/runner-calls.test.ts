@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { ChannelCredentials, type ServiceError, status } from '@grpc/grpc-js'
 import { DamagedArtifact, RunnerCallFailed } from '../gaudi-runner/runner-client.js'
+import { loadRunnerProto } from '../gaudi-runner/runner-proto.js'
 import { aFile, anOrder, eventsOf, startLocalRunner, twoFiles, until, untilIdle } from './local-runner.js'
 
 const job = { jobId: 'video_1', generation: 1 }
@@ -70,8 +72,11 @@ test('a runner renders one job after another', async (t) => {
       for await (const _ of client.fetch(job, { name: '../pids', bytes: 1, sha256: '' })) continue
     }, refused('NOT_FOUND'))
 
+    // Answered from what is known, whether or not the sender is still sending.
+    const large = [aFile('REFERENCE', randomBytes(20 * MiB)), aFile('VOICE_1')]
     assert.equal((await client.submit(anOrder(), [])).state, 'FINISHED')
-    await assert.rejects(client.submit(anOrder({ ...other }), twoFiles()), refused('RESOURCE_EXHAUSTED', 'busy'))
+    assert.equal((await client.submit(anOrder(), large)).state, 'FINISHED')
+    await assert.rejects(client.submit(anOrder(other), large), refused('RESOURCE_EXHAUSTED', 'busy'))
     assert.equal((await client.describe()).secondsPerForward, 0.02)
     await client.release(job)
     await client.release(job)
@@ -201,6 +206,22 @@ test('a wrong or broken submission leaves nothing behind', async (t) => {
     await assert.rejects(client.submit(anOrder(other), twoFiles()), refused('RESOURCE_EXHAUSTED', 'busy'))
     leaving.abort(new Error('gone'))
     await assert.rejects(submitting, /gone/)
+    await until('a clean runner', isClean)
+  })
+
+  await t.test('a message of more than 1 MiB', async () => {
+    const { Runner } = loadRunnerProto()
+    const raw = new Runner(`127.0.0.1:${runner.port}`, ChannelCredentials.createInsecure())
+    const refusal = await new Promise<ServiceError | null>((resolve) => {
+      const call = raw.submit((error) => resolve(error))
+      call.on('error', () => {})
+      call.write({ order: anOrder() })
+      call.write({ file: { role: 'REFERENCE', bytes: 2 * MiB, sha256: '0'.repeat(64) } })
+      call.write({ data: Buffer.alloc(2 * MiB) })
+      call.end()
+    })
+    raw.close()
+    assert.equal(refusal?.code, status.RESOURCE_EXHAUSTED)
     await until('a clean runner', isClean)
   })
 

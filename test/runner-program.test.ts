@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
@@ -18,41 +16,18 @@ import { loadSync } from '@grpc/proto-loader'
 import { protoPath } from 'grpc-health-check'
 import { connectRunner } from '../gaudi-runner/runner-client.js'
 import { actedRanks, alive, anOrder, twoFiles, until, untilIdle } from './local-runner.js'
+import { inFolder, type RunnerProcess, runnerMain, startRunnerProcess } from './runner-process.js'
 
-const main = fileURLToPath(new URL('../gaudi-runner/main.js', import.meta.url))
-
-type Program = { child: ChildProcess; port: number; address: string; dir: string; pids(): Promise<number[]> }
-
-/** The runner as a process of its own; where it would start Python, the played ranks are started. */
-async function startProgram(dir: string, start = 'usual'): Promise<Program> {
+/** The runner; where it would start Python, the played ranks are started. */
+async function startProgram(dir: string, start = 'usual'): Promise<RunnerProcess & { pids(): Promise<number[]> }> {
   const python = join(dir, 'python')
   const pidFile = join(dir, 'pids')
   // `-m` and its like are torchrun's: the played one ignores what it does not know.
-  await writeFile(
-    python,
-    `#!/bin/sh\nexec "${process.execPath}" "${actedRanks}" --pids "${pidFile}" --start ${start} "$@"\n`,
-  )
+  const command = `exec "${process.execPath}" "${actedRanks}" --pids "${pidFile}" --start ${start} "$@"`
+  await writeFile(python, `#!/bin/sh\n${command}\n`)
   await chmod(python, 0o700)
-  const env = { ...process.env, RUNNER_PORT: '0', RUNNER_DIR: dir, RANKS: '2', PYTHON_PATH: python, METRICS_PORT: '0' }
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the runner ended with ${code}`)))
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-      const { event, port: listening } = JSON.parse(line) as { event?: string; port?: number }
-      if (event === 'listening' && listening) resolve(listening)
-    })
-  })
   const pids = async () => (await readFile(pidFile, 'utf8')).trim().split('\n').map(Number)
-  return { child, port, address: `127.0.0.1:${port}`, dir, pids }
-}
-
-async function inFolder(use: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'runner-program-'))
-  try {
-    await use(dir)
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
+  return { ...(await startRunnerProcess(dir, python)), pids }
 }
 
 type HealthClient = {
@@ -73,7 +48,7 @@ function rawClient<C>(path: string, service: string, address: string): C & Clien
 test('health says what is so, and SIGTERM leaves no process behind', async () =>
   inFolder(async (dir) => {
     await mkdir(join(dir, 'jobs', 'video_old.1.abc'), { recursive: true })
-    const program = await startProgram(dir)
+    await using program = await startProgram(dir)
     assert.deepEqual(await readdir(join(dir, 'jobs')), [], 'what an earlier runner left is removed')
     const health = rawClient<HealthClient>(protoPath, 'grpc.health.v1.Health', program.address)
     const statusOf = (service: string) =>
@@ -89,6 +64,16 @@ test('health says what is so, and SIGTERM leaves no process behind', async () =>
     await until('not serving', async () => (await statusOf('')) === 'NOT_SERVING')
     await until('serving again', async () => (await statusOf('')) === 'SERVING')
     health.close()
+    assert.equal((await fetch(`${program.adminUrl}/healthz`)).status, 200)
+    const metrics = await (await fetch(`${program.adminUrl}/metrics`)).text()
+    const values = [
+      /runner_ready\{.*\} 1\n/,
+      /runner_rank_breaks_total\{reason="ENGINE".*\} 1\n/,
+      /runner_jobs_total\{state="FAILED".*\} 1\n/,
+      /runner_steps_total\{.*\} [1-6]\n/,
+      /runner_seconds_per_forward\{.*\} 0.01\n/,
+    ]
+    for (const value of values) assert.ok(value.test(metrics), String(value))
 
     const pids = await program.pids()
     program.child.kill('SIGTERM')
@@ -98,7 +83,7 @@ test('health says what is so, and SIGTERM leaves no process behind', async () =>
 
 test('kill -9 of the runner leaves no rank behind, busy or deaf to SIGTERM', async () =>
   inFolder(async (dir) => {
-    const program = await startProgram(dir, 'stubborn')
+    await using program = await startProgram(dir, 'stubborn')
     await using client = connectRunner(program.address)
     await untilIdle(client)
     await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
@@ -111,7 +96,7 @@ test('kill -9 of the runner leaves no rank behind, busy or deaf to SIGTERM', asy
 
 test('a second runner on the same port does not start, and harms nothing', async () =>
   inFolder(async (dir) => {
-    const program = await startProgram(dir)
+    await using program = await startProgram(dir)
     await using client = connectRunner(program.address)
     await untilIdle(client)
     await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
@@ -122,7 +107,7 @@ test('a second runner on the same port does not start, and harms nothing', async
       METRICS_PORT: '0',
       LOG_LEVEL: 'fatal',
     }
-    const second = spawn(process.execPath, [main], { env, stdio: 'ignore' })
+    const second = spawn(process.execPath, [runnerMain], { env, stdio: 'ignore' })
     assert.deepEqual(await once(second, 'exit'), [1, null])
     assert.equal((await client.describe()).state, 'BUSY')
     assert.equal((await client.submit(anOrder(), [])).state, 'RUNNING')
@@ -132,7 +117,7 @@ test('a second runner on the same port does not start, and harms nothing', async
 
 test('reflection tells a stranger which services there are', async () =>
   inFolder(async (dir) => {
-    const program = await startProgram(dir)
+    await using program = await startProgram(dir)
     const reflectionProto = fileURLToPath(
       new URL('../../node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto', import.meta.url),
     )

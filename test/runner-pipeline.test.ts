@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import sharp from 'sharp'
+import { descendantsOf } from '../gaudi-runner/process-family.js'
+import { type Artifact, connectRunner, type JobRef, type RunnerClient } from '../gaudi-runner/runner-client.js'
+import { aFile, alive, anOrder, eventsOf, until } from './local-runner.js'
+import { inFolder, startRunnerProcess } from './runner-process.js'
+import { testStack } from './stack.js'
+
+/** Two chunks of a small picture. */
+const small = { prompt: 'a person talks', frames: 100, width: 128, height: 128, steps: 2 }
+
+test('the real ranks render two chunks, resume at the second alike, and end with a killed runner', async () =>
+  inFolder(async (dir) => {
+    await using runner = await startRunnerProcess(dir, process.env.PYTHON_PATH ?? testStack().pythonPath)
+    await using client = connectRunner(runner.address)
+    await until('ready ranks', async () => (await client.describe()).state === 'IDLE', 180_000)
+    const { model, ranks, secondsPerForward } = await client.describe()
+    assert.deepEqual([model, ranks, secondsPerForward > 0], ['InfiniteTalk-demo', 2, true])
+    const files = [aFile('REFERENCE', await picture()), aFile('VOICE_1', voice(4))]
+
+    const whole = { jobId: 'video_whole', generation: 1 }
+    await client.submit(anOrder({ ...small, ...whole }), files)
+    const chunks = await chunksOf(client, whole)
+    assert.deepEqual(
+      chunks.map(({ index, frames }) => [index, frames]),
+      [
+        [0, 81],
+        [1, 19],
+      ],
+    )
+    const [first, second] = chunks
+    assert.ok(first && second)
+    const video = await bytesOf(client, whole, first.segment)
+    assert.equal(video.subarray(4, 8).toString(), 'ftyp')
+    const state = await bytesOf(client, whole, first.state)
+    await client.release(whole)
+
+    const rest = { jobId: 'video_rest', generation: 1 }
+    await client.submit(anOrder({ ...small, ...rest, firstChunk: 1 }), [...files, aFile('CHECKPOINT', state)])
+    const [resumed] = await chunksOf(client, rest)
+    assert.equal(resumed?.segment?.sha256, second.segment.sha256, 'the same bytes, however they came about')
+    await client.release(rest)
+
+    const endless = { jobId: 'video_endless', generation: 1 }
+    await client.submit(anOrder({ ...small, ...endless, steps: 1000 }), files)
+    assert.equal((await client.abort(endless)).state, 'ABORTED')
+    await client.release(endless)
+    assert.equal((await client.describe()).rankRestarts, 0)
+
+    await client.submit(anOrder({ ...small, ...endless, generation: 2, steps: 1000 }), files)
+    const family = (await descendantsOf(runner.child.pid ?? 0)).map(({ pid }) => pid)
+    assert.ok(family.length >= 3, 'torchrun and two ranks')
+    runner.child.kill('SIGKILL')
+    await once(runner.child, 'exit')
+    await until('the end of all ranks', async () => (await alive(family)).length === 0)
+  }))
+
+async function chunksOf(client: RunnerClient, job: JobRef) {
+  const events = await eventsOf(client, job)
+  const last = events.at(-1)
+  assert.equal(last?.event, 'finished', JSON.stringify(last))
+  return events.flatMap((event) => {
+    if (event.event !== 'chunk') return []
+    const { segment, state, ...rest } = event.chunk
+    assert.ok(segment && state)
+    return [{ ...rest, segment, state }]
+  })
+}
+
+/** Checked by the client against the announced digest. */
+async function bytesOf(client: RunnerClient, job: JobRef, artifact: Artifact): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const piece of client.fetch(job, artifact)) pieces.push(piece)
+  const bytes = Buffer.concat(pieces)
+  assert.equal(createHash('sha256').update(bytes).digest('hex'), artifact.sha256)
+  return bytes
+}
+
+function picture(): Promise<Buffer> {
+  return sharp({ create: { width: 160, height: 160, channels: 3, background: '#c08060' } })
+    .png()
+    .toBuffer()
+}
+
+/** A WAV of 16 kHz, mono, 16 bit: a hum that swells twice a second. */
+function voice(seconds: number): Buffer {
+  const samples = Int16Array.from({ length: seconds * 16_000 }, (_, at) => {
+    const time = at / 16_000
+    return 12_000 * Math.sin(2 * Math.PI * 220 * time) * Math.abs(Math.sin(2 * Math.PI * time))
+  })
+  const sound = Buffer.from(samples.buffer)
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0)
+  head.writeUInt32LE(36 + sound.length, 4)
+  head.write('WAVEfmt ', 8)
+  head.writeUInt32LE(16, 16)
+  head.writeUInt16LE(1, 20)
+  head.writeUInt16LE(1, 22)
+  head.writeUInt32LE(16_000, 24)
+  head.writeUInt32LE(32_000, 28)
+  head.writeUInt16LE(2, 32)
+  head.writeUInt16LE(16, 34)
+  head.write('data', 36)
+  head.writeUInt32LE(sound.length, 40)
+  return Buffer.concat([head, sound])
+}
