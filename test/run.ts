@@ -37,7 +37,7 @@ const starting = files.length > 0 ? startStack({ env, show: showNothing, signal:
 starting?.catch(() => undefined) // it is awaited after the checks, beside which it starts
 if (everything) await check()
 if (starting) await testOn(starting)
-if (pytest) await steps.run('tests of the ranks', python, ['-m', 'pytest', 'gaudi-runner', '-q'])
+if (pytest) await steps.run('tests of the ranks', python, ['-m', 'pytest', 'gaudi-runner'])
 if (files.length === 0 && !pytest) steps.fail('choice of tests', `no test file is named like ${words.join(', ')}`)
 process.exitCode = steps.summary()
 

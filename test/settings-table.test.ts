@@ -35,7 +35,8 @@ test('the table of settings in the README is the settings themselves', () => {
   const expected = expectedRows()
   const table = ['| setting | default | meaning |', '| --- | --- | --- |', ...expected].join('\n')
   // The order is the README's own affair.
-  assert.deepEqual(rows.toSorted(), expected.toSorted(), `the table must hold these rows:\n\n${table}\n`)
+  const differs = rows.toSorted().join('\n') !== expected.toSorted().join('\n')
+  if (differs) assert.fail(`the README's table must be, in any order:\n\n${table}\n`)
 })
 
 test('every setting says what it means', () => {
