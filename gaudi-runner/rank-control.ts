@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { identify } from './process-family.js'
 import { type RankWord, type RunnerCommand, rankWord } from './rank-protocol.js'
 
 export type RankControlListener = {
@@ -24,7 +25,8 @@ export class RankControl implements AsyncDisposable {
 
   /** The folder is made in the system's own for temporary files: a socket's path may have 107 bytes at most. */
   static async listen(listener: RankControlListener): Promise<RankControl> {
-    const folder = await mkdtemp(join(tmpdir(), 'text2video-ranks-'))
+    await removeLeftOvers()
+    const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`))
     const server = createServer()
     const control = new RankControl(folder, server, listener)
     server.listen(control.path)
@@ -70,6 +72,17 @@ export class RankControl implements AsyncDisposable {
       // The last words may still be on their way through the line reader.
       if (rank !== -1) setImmediate(() => listener.gone(rank))
     })
+  }
+}
+
+const prefix = 'text2video-ranks-'
+
+/** Folders of runners that were killed: their names tell whose they were. */
+async function removeLeftOvers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const [, pid] = name.startsWith(prefix) ? (/^(\d+)-/.exec(name.slice(prefix.length)) ?? []) : []
+    if (pid === undefined || (await identify(Number(pid)))) continue
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {}) // another user's
   }
 }
 
