@@ -4,6 +4,20 @@ import { frameLines } from './frame-lines.js'
 
 export type ClosingClip = { path: string; frames: number }
 
+const bt709 = 'out_color_matrix=bt709:out_range=tv'
+
+/**
+ * As the ranks encode their segments (`gaudi-runner/pipeline/segment.py`), down to the pixel shape that they leave unsaid
+ * (`setsar=0`): then the clip is appended by copying.
+ */
+const segmentCodec = (fps: number): string[] => [
+  ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '17', '-pix_fmt', 'yuv420p', '-bf', '0', '-threads', '2'],
+  ...['-g', String(4 * fps), '-fflags', '+bitexact', '-flags:v', '+bitexact+cgop', ...colours],
+]
+
+/** What the ranks' segments say of their colours. */
+export const colours = '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv'.split(' ')
+
 /** The closing clip at the video's size and rate, padded to its shape, without sound; written into `folder`. */
 export async function fitClosingClip(
   source: string,
@@ -11,14 +25,14 @@ export async function fitClosingClip(
   { folder, ...run }: { folder: string; ffmpegPath: string; signal: AbortSignal; timeoutMs: number },
 ): Promise<ClosingClip> {
   const path = join(folder, 'closing.mp4')
-  const fit = `scale=${width}:${height}:force_original_aspect_ratio=decrease:force_divisible_by=2`
-  const filter = `setpts=PTS-STARTPTS,fps=${fps},${fit},pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2,setsar=1`
+  const fit = `scale=${width}:${height}:force_original_aspect_ratio=decrease:force_divisible_by=2:${bt709}`
+  const filter = `setpts=PTS-STARTPTS,fps=${fps},${fit},pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2,setsar=0`
   await runFfmpeg({
     ...run,
     args: [
       ...safeInput(source, 'video'),
       ...['-map', '0:v:0', '-an', '-sn', '-dn', '-map_metadata', '-1', '-vf', filter],
-      ...['-c:v', 'libx264', '-preset', 'fast', '-crf', '14', '-bf', '0', '-pix_fmt', 'yuv420p'],
+      ...segmentCodec(fps),
       ...['-video_track_timescale', String(fps * 512), '-y', `file:${path}`],
     ],
   })

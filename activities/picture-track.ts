@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { colours } from './closing-clip.js'
 import { parameterSets } from './parameter-sets.js'
 
 export type PictureTrack = {
@@ -60,7 +61,7 @@ async function converted({ folder, segments, closing, fps, renderFps, frames }: 
     count: closing ? 2 : 1,
     filter,
     map: '[picture]',
-    codec: ['-c:v', 'libx264', '-preset', 'fast', '-crf', '16', '-pix_fmt', 'yuv420p', '-r', String(fps)],
+    codec: ['-c:v', 'libx264', '-preset', 'fast', '-crf', '16', '-pix_fmt', 'yuv420p', '-r', String(fps), ...colours],
   }
 }
 

@@ -7,6 +7,7 @@ import type { Log } from '../infra/log.js'
  */
 export function installTemporalLog(log: Log): void {
   const logger = new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
+    if (message.startsWith('No workflows registered')) return // so it is meant, on all queues but one
     const { error, workflowId, ...rest } = meta ?? {}
     const fields = {
       event: 'temporal',
