@@ -1,9 +1,9 @@
 import type { NodeAnnouncement } from '../workflows/node.js'
-import { percentDone, type RenderProgress } from '../workflows/progress.js'
+import type { RenderProgress } from '../workflows/progress.js'
 import type { Unfinished, UnfinishedVideos } from './unfinished-videos.js'
 
 /** What an estimate of one video is made from. */
-export type EstimateOf = { video: Unfinished; progress?: RenderProgress | undefined }
+export type EstimateOf = { video: Unfinished; progress?: RenderProgress | undefined; percent: number }
 
 /**
  * Minutes, rounded up, until a video is rendered: the work ahead by the speed of all live nodes together, then its own rest by one node's
@@ -11,7 +11,7 @@ export type EstimateOf = { video: Unfinished; progress?: RenderProgress | undefi
  * Preparing and assembling the files are not in it.
  */
 export function estimatedMinutes(
-  { video, progress }: EstimateOf,
+  { video, progress, percent }: EstimateOf,
   unfinished: UnfinishedVideos,
   nodes: readonly NodeAnnouncement[],
   now = Date.now(),
@@ -21,8 +21,7 @@ export function estimatedMinutes(
   const total = speeds.reduce((sum, speed) => sum + speed, 0)
   const oneNode = total / speeds.length
   if (video.phase === 'processing') {
-    const seconds = progress?.secondsLeft ?? (video.work * (100 - donePercent(progress))) / 100 / oneNode
-    return toMinutes(seconds)
+    return toMinutes(progress?.secondsLeft ?? (video.work * (100 - percent)) / 100 / oneNode)
   }
   const processing = unfinished
     .processing()
@@ -36,10 +35,6 @@ function workLeft(video: Unfinished, nodes: readonly NodeAnnouncement[], oneNode
   if (video.startedAt === undefined) return video.work
   const speed = nodes.find((node) => node.node === video.node)?.workPerSecond ?? oneNode
   return Math.max(0, video.work - (Math.max(0, now - video.startedAt) / 1000) * speed)
-}
-
-function donePercent(progress: RenderProgress | undefined): number {
-  return progress === undefined ? 0 : percentDone(progress)
 }
 
 function toMinutes(seconds: number): number {

@@ -1,7 +1,7 @@
 import { estimatedMinutes } from './estimate.js'
 import { unfinishedOf } from './list-videos.js'
 import type { Nodes } from './nodes.js'
-import type { QueueFacts, VideoState } from './present-video.js'
+import { progressPercent, type QueueFacts, type VideoState } from './present-video.js'
 import type { QueueView } from './queue-view.js'
 import { askTemporalOnce } from './temporal-calls.js'
 
@@ -13,7 +13,11 @@ export async function queueFacts(state: VideoState, queue: QueueView, nodes: Nod
   const [videos, live] = await Promise.all([askTemporalOnce(() => queue.videos()), nodes.live()])
   return {
     queueLength: videos.ahead(video),
-    estimatedMinutes: estimatedMinutes({ video, progress: state.progress }, videos, live),
+    estimatedMinutes: estimatedMinutes(
+      { video, progress: state.progress, percent: progressPercent(state.memo, state.progress) },
+      videos,
+      live,
+    ),
     model,
   }
 }

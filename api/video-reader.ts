@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client'
 import { defaultPayloadConverter } from '@temporalio/common'
 import { videoMemoKey } from '../workflows/names.js'
@@ -49,11 +50,28 @@ export class VideoReader {
 
   async #describe(id: string): Promise<VideoState> {
     try {
-      return stateOf(await askTemporal(this.#client, () => this.#client.workflow.getHandle(id).describe()))
+      for (let left = aboutToSpeakTries; ; left--) {
+        const description = await askTemporal(this.#client, () => this.#client.workflow.getHandle(id).describe())
+        if (left === 0 || !isAboutToSpeak(description)) return stateOf(description)
+        await sleep(aboutToSpeakMs)
+      }
     } catch (error) {
       throw error instanceof WorkflowNotFoundError ? videoNotFound(id) : error
     }
   }
+}
+
+/** A workflow's next word takes some 10 ms; with its workers away, the last one is told after this long. */
+const aboutToSpeakTries = 5
+const aboutToSpeakMs = 40
+
+/**
+ * A render has ended and the workflow has not yet said what follows: no activity has progress, and the memo has none yet.
+ * What is told at this moment would be 0 %.
+ */
+function isAboutToSpeak({ memo, raw }: WorkflowExecutionDescription): boolean {
+  const video = memo?.[videoMemoKey] as VideoMemo | undefined
+  return video?.phase === 'processing' && raw.pendingWorkflowTask != null && !raw.pendingActivities?.length
 }
 
 /** An open workflow is a video that exists; a closed one, or one of another kind, is none. */

@@ -89,21 +89,21 @@ test('positions and work ahead are right for any queue, also of a video that the
 test('an estimate is the work ahead by the speed of all nodes, and its own by the speed of one', () => {
   const videos = listOf(video('v1', { work: 1200 }), video('v2', { work: 600 }))
   // 1200 / (10 + 10) + 600 / 10 = 120 s
-  assert.equal(estimatedMinutes({ video: video('v2', { work: 600 }) }, videos, [node('a'), node('b')]), 2)
-  assert.equal(estimatedMinutes({ video: video('v2', { work: 601 }) }, videos, [node('a'), node('b')]), 3)
+  assert.equal(estimatedMinutes({ video: video('v2', { work: 600 }), percent: 0 }, videos, [node('a'), node('b')]), 2)
+  assert.equal(estimatedMinutes({ video: video('v2', { work: 601 }), percent: 0 }, videos, [node('a'), node('b')]), 3)
 })
 
 test('no number is made up while no node has been measured', () => {
   const nodes = [node('a', { workPerSecond: null }), node('b', { state: 'draining' })]
-  assert.equal(estimatedMinutes({ video: video('v1') }, listOf(video('v1')), nodes), 0)
-  assert.equal(estimatedMinutes({ video: video('v1') }, listOf(video('v1')), []), 0)
+  assert.equal(estimatedMinutes({ video: video('v1'), percent: 0 }, listOf(video('v1')), nodes), 0)
+  assert.equal(estimatedMinutes({ video: video('v1'), percent: 0 }, listOf(video('v1')), []), 0)
 })
 
 test('what is being rendered counts with what is left of it, by its time and its node’s speed', () => {
   const rendering = video('v1', { phase: 'processing', work: 1800, startedAt: 0, node: 'a' })
   const waiting = video('v2', { work: 600 })
   const at = (seconds: number) =>
-    estimatedMinutes({ video: waiting }, listOf(rendering, waiting), [node('a')], seconds * 1000)
+    estimatedMinutes({ video: waiting, percent: 0 }, listOf(rendering, waiting), [node('a')], seconds * 1000)
   assert.equal(at(0), 4)
   assert.equal(at(60), 3)
   assert.equal(at(9999), 1) // it takes longer than it should: nothing is subtracted twice
@@ -112,10 +112,14 @@ test('what is being rendered counts with what is left of it, by its time and its
 test('a video being rendered is estimated from its own measured seconds', () => {
   const rendering = video('v1', { phase: 'processing', work: 1200 })
   const progress = { node: 'a', generation: 1, chunk: 0, chunks: 1, step: 25, steps: 50, secondsLeft: 61 }
-  const of = (secondsLeft: number | null) =>
-    estimatedMinutes({ video: rendering, progress: { ...progress, secondsLeft } }, listOf(rendering), [node('a')])
-  assert.equal(of(61), 2)
-  assert.equal(of(null), 1)
+  const of = (secondsLeft: number | null, percent: number) =>
+    estimatedMinutes({ video: rendering, progress: { ...progress, secondsLeft }, percent }, listOf(rendering), [
+      node('a'),
+    ])
+  assert.equal(of(61, 50), 2)
+  assert.equal(of(null, 50), 1)
+  // Between two renders and while the file is assembled there is no progress, but what was reached counts.
+  assert.equal(estimatedMinutes({ video: rendering, percent: 25 }, listOf(rendering), [node('a')]), 2)
 })
 
 /** A Temporal whose lists can be set, and which remembers how it was asked. */
