@@ -3,6 +3,9 @@
 import { spawnSync } from 'node:child_process'
 import { setUp } from './setup.mjs'
 
-const { python } = await setUp({ all: true })
-const { status } = spawnSync(python, process.argv.slice(2), { stdio: 'inherit' })
+const { python, ffmpeg } = await setUp({ all: true })
+const { status } = spawnSync(python, process.argv.slice(2), {
+  stdio: 'inherit',
+  env: { ...process.env, FFMPEG_PATH: ffmpeg },
+})
 process.exitCode = status ?? 1

@@ -25,7 +25,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const dataDir = mkdtempSync(join(tmpdir(), 'text2video-test-'))
 const env = testEnvironment()
 const { ffmpeg, python, ruff } = parts(env)
-const steps = new Steps({ cwd: root, env, signal: stopping.signal })
+// Tests that run a program of their own find these where its settings have them.
+const tools = { ...env, FFMPEG_PATH: ffmpeg, PYTHON_PATH: python }
+const steps = new Steps({ cwd: root, env: tools, signal: stopping.signal })
 
 const everything = words.length === 0
 const files = readdirSync(join(root, 'dist/test'))
