@@ -30,7 +30,7 @@ if (bench === undefined) {
 }
 
 const dataDir = mkdtempSync(join(tmpdir(), 'text2video-bench-'))
-const env = { ...process.env, ...freePorts, DATA_DIR: dataDir, LOG_LEVEL: 'warn' }
+const env = { ...process.env, ...freePorts, DATA_DIR: dataDir }
 try {
   await withStack({ env, show: () => undefined }, async (stack) => report(name, await bench(stack)))
 } finally {

@@ -17,9 +17,14 @@ export function programPart(options: {
     command: process.execPath,
     args: ['--enable-source-maps', join(root, 'dist', program)],
     // Several programs on one machine: each takes any free port for its metrics, and logs which.
-    env: { ...env, METRICS_PORT: '0' },
+    env: { ...env, METRICS_PORT: '0', LOG_LEVEL: levelWithReady(env['LOG_LEVEL']) },
     readiness: { kind: 'event' },
     readyMs,
     graceMs: 15_000,
   }
+}
+
+/** That a program is ready is told at level info: a higher one would keep it from the stack, which waits for it. */
+function levelWithReady(level: string | undefined): string {
+  return level === 'trace' || level === 'debug' ? level : 'info'
 }
