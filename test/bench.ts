@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DefaultLogger, Runtime } from '@temporalio/worker'
 import { freePorts } from '../infra/stack/stack-settings.js'
 import { withStack } from '../infra/stack/with-stack.js'
 import { benchApi } from './bench-api.js'
@@ -29,6 +30,7 @@ if (bench === undefined) {
   process.exit(2)
 }
 
+Runtime.install({ logger: new DefaultLogger('WARN') })
 const dataDir = mkdtempSync(join(tmpdir(), 'text2video-bench-'))
 const env = { ...process.env, ...freePorts, DATA_DIR: dataDir }
 try {
