@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyloudnorm
 import torch
 from torch import Tensor
 
@@ -39,6 +38,8 @@ def normalize_loudness(samples: np.ndarray) -> np.ndarray:
     """Bring a voice to -23 LUFS (BS.1770); near silence, and what is shorter than the meter's 0.4 s block, stays."""
     if samples.size < 0.4 * SAMPLE_RATE:
         return samples
+    import pyloudnorm  # brings much of scipy, 2.5 s of work: for rank 0 only
+
     loudness = pyloudnorm.Meter(SAMPLE_RATE).integrated_loudness(samples)
     if not abs(loudness) <= 100:  # silence measures minus infinity
         return samples

@@ -14,6 +14,7 @@ import argparse
 import os
 import platform
 import sys
+import time
 import traceback
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ from pipeline.render import Aborted, render
 from pipeline.warm_up import measure_forward
 
 IDLE_SECONDS = 1.0
+PEER_SECONDS = 1.0
 # Longer than any preparation on rank 0, shorter than anybody's patience: a lost peer is noticed at once anyway.
 COLLECTIVE_TIMEOUT = timedelta(minutes=20)
 
@@ -61,6 +63,8 @@ def main() -> None:
     except Exception as error:
         # The others hang in a collective until we are gone, so: say why, and go.
         traceback.print_exc()
+        if "by peer" in str(error):
+            time.sleep(PEER_SECONDS)  # another rank went first: its word is the one that explains
         message = f"{type(error).__name__}: {error}"
         control.send("failed", rank=control.rank, job=job[0], reason=reason_of(error), message=message)
         sys.stderr.flush()

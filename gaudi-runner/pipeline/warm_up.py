@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
+from pipeline.audio import normalize_loudness
 from pipeline.engine import Conditions, Engine
 from pipeline.group import Group
 from pipeline.guidance import BOTH
@@ -19,7 +21,9 @@ def measure_forward(engine: Engine, group: Group, beat: Callable[[], None]) -> t
     """Seconds of one forward pass at 640 x 640, 81 frames, and its tokens; measured after a first one."""
     latents, height, width = (FRAMES - 1) // 4 + 1, HEIGHT // 8, WIDTH // 8
     still = torch.zeros(3, HEIGHT, WIDTH)
-    voice = torch.zeros(16_000 * 4).numpy()
+    voice = np.zeros(16_000 * 4)
+    if group.leads:
+        voice = normalize_loudness(voice)  # loads the meter
     beat()
     given = Conditions(
         text=group.from_lead(engine.encode_text(" ") if group.leads else None, engine.device),

@@ -39,17 +39,18 @@ def textured(tmp_path: Path) -> torch.Tensor:
 
 def test_the_vae_keeps_pictures(tmp_path: Path) -> None:
     picture = textured(tmp_path)
-    shown = CosineVae().decode(CosineVae().encode(picture[:, None].expand(-1, 9, -1, -1)))
+    shown = CosineVae().decode(CosineVae().encode([picture] * 9))
     assert shown.shape == (3, 9, 256, 256)
     assert psnr(shown, picture[:, None]) >= 32
 
 
 def test_the_vae_is_causal(tmp_path: Path) -> None:
-    frames = torch.stack([textured(tmp_path) * scale for scale in np.linspace(0.2, 1, 13)], 1)
+    picture = textured(tmp_path)
+    frames = [picture * scale for scale in np.linspace(0.2, 1, 13)]
     vae = CosineVae()
     whole = vae.encode(frames)
     assert whole.shape == (32, 4, 32, 32)
-    assert torch.equal(vae.encode(frames[:, :9]), whole[:, :3])
+    assert torch.equal(vae.encode(frames[:9]), whole[:, :3])
     assert torch.equal(vae.decode(whole[:, :2]), vae.decode(whole)[:, :5])
 
 

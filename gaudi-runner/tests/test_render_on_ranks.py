@@ -174,10 +174,10 @@ def test_a_rank_that_fails_says_why_and_ends_the_group(tmp_path: Path) -> None:
     with RankGroup(2) as group:
         group.until("ready")
         inputs = make_inputs(tmp_path, 2.0)
-        (inputs / "chunk-0000.mp4.part").mkdir()  # where the segment should go
+        (inputs / "chunk-0000.mp4").mkdir()  # where the segment should go
         failed = group.render("j", inputs, **order(frames=50))
         assert (failed["type"], failed["rank"], failed["job"], failed["reason"]) == ("failed", 0, "j", "engine")
-        assert "ffmpeg could not encode a segment" in failed["message"]
+        assert "chunk-0000.mp4" in failed["message"]
         assert group.torchrun.wait(60) != 0
         assert not alive(group)
 

@@ -7,6 +7,7 @@ low spatial frequencies of their mean over the four frames and, fewer, those of 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -40,17 +41,22 @@ class CosineVae:
         self._analysis = torch.stack(analysis, 1).float()  # [4 * 3 * 8 * 8, C]
         self._synthesis = torch.stack(synthesis).float()  # [C, 4 * 3 * 8 * 8]
 
-    def encode(self, frames: Tensor) -> Tensor:
-        """[3,F,H,W] to [C, 1 + (F - 1) / 4, H / 8, W / 8]."""
-        _, F, H, W = frames.shape
-        h, w, latents = H // SPACE, W // SPACE, (F - 1) // TIME + 1
-        out = torch.empty(CHANNELS, latents, h, w)
-        for latent in range(latents):
-            first = max(0, TIME * latent - TIME + 1)
-            group = frames[:, first : first + TIME] if latent > 0 else frames[:, :1].expand(-1, TIME, -1, -1)
-            blocks = group.reshape(3, TIME, h, SPACE, w, SPACE).permute(2, 4, 1, 0, 3, 5).reshape(h * w, -1)
-            out[:, latent] = (blocks @ self._analysis).T.view(CHANNELS, h, w)
-        return out
+    def encode(self, frames: Iterable[Tensor]) -> Tensor:
+        """Frames [3,H,W], one after the other, to [C, 1 + (F - 1) / 4, H / 8, W / 8]; holds four of them at a time."""
+        latents: list[Tensor] = []
+        group: list[Tensor] = []
+        for frame in frames:
+            group += [frame] if latents else [frame] * TIME
+            if len(group) == TIME:
+                latents.append(self._encode_group(torch.stack(group)))
+                group = []
+        return torch.stack(latents, 1)
+
+    def _encode_group(self, group: Tensor) -> Tensor:
+        _, _, H, W = group.shape
+        h, w = H // SPACE, W // SPACE
+        blocks = group.view(TIME, 3, h, SPACE, w, SPACE).permute(2, 4, 0, 1, 3, 5).reshape(h * w, -1)
+        return (blocks @ self._analysis).T.reshape(CHANNELS, h, w)
 
     def decode(self, latent: Tensor) -> Tensor:
         """[C,T,h,w] to [3, 1 + 4 (T - 1), 8 h, 8 w] in [-1, 1]."""

@@ -48,7 +48,7 @@ class DemoEngine:
 
     def vae_encode(self, frames: Tensor) -> Tensor:
         """Truncated cosine transform."""
-        return self._vae.encode(frames)
+        return self._vae.encode(frames.unbind(1))
 
     def vae_decode(self, latent: Tensor) -> Tensor:
         """And back."""
@@ -74,10 +74,10 @@ class DemoEngine:
         rows, columns = slice(region.top // 8, region.bottom // 8), slice(region.left // 8, region.right // 8)
         targets = []
         for speaking in (False, True):
-            moving = self._vae.encode(torch.stack(list(talking_frames(conditions, faces, region, speaking)), 1))
+            moving = self._vae.encode(talking_frames(conditions, faces, region, speaking))
             if reference.still:
                 # One latent of a picture that stands still is like the next; where nothing moves they stay.
-                first, then = self._vae.encode(torch.stack(list(reference.frames(0, 5)), 1)).unbind(1)
+                first, then = self._vae.encode(reference.frames(0, 5)).unbind(1)
                 whole = torch.stack([first] + [then] * (moving.shape[1] - 1), 1)
                 whole[:, :, rows, columns] = moving
                 moving = whole

@@ -5,7 +5,8 @@ Everything is a function of the frame's number and the voice at it, so a frame l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -52,6 +53,9 @@ def move_face(picture: np.ndarray, face: Face, person: int, seconds: float, spee
     """The head's box of a picture [H,W,3] (float32, 0 to 1) as it looks at a moment, and where it belongs."""
     height, width, _ = picture.shape
     box = head_box(face, height, width)
+    # Nobody holds a mouth still while sounding: a tremble in proportion, about five times a second.
+    trembling = speech.opening * (0.86 + 0.14 * math.sin(2 * math.pi * 5.3 * seconds + person))
+    speech = replace(speech, opening=trembling)
     rows, columns = _sway(_stage(face, height, width), face, person, seconds, speech)
     if speech.opening < 1e-3:
         return box, _sampled(picture, rows, columns)
@@ -90,9 +94,9 @@ def _stage(face: Face, height: int, width: int) -> _Stage:
 def _sway(stage: _Stage, face: Face, person: int, seconds: float, speech: Speech) -> tuple[np.ndarray, np.ndarray]:
     """Turn and shift the head about the neck, fading to nothing around it; slow, and never quite the same twice."""
     at = 2 * np.pi * seconds + 2.1 * person
-    turn = np.float32(0.013 * np.sin(0.13 * at + 0.4) + 0.008 * np.sin(0.31 * at))
-    across = np.float32(face.size * (0.012 * np.sin(0.17 * at) + 0.005 * np.sin(0.43 * at + 1)))
-    down = np.float32(face.size * (0.008 * np.sin(0.23 * at + 2) + 0.018 * speech.emphasis))
+    turn = np.float32(0.0045 * np.sin(0.13 * at + 0.4) + 0.0025 * np.sin(0.31 * at))
+    across = np.float32(face.size * (0.004 * np.sin(0.17 * at) + 0.002 * np.sin(0.43 * at + 1)))
+    down = np.float32(face.size * (0.003 * np.sin(0.23 * at + 2) + 0.004 * speech.emphasis + 0.014 * speech.opening))
     neck = np.float32(face.y + 0.75 * face.size)
     rows = stage.rows - stage.held * (turn * stage.columns + (down - turn * np.float32(face.x)))
     columns = stage.columns + stage.held * (turn * stage.rows - (across + turn * neck))

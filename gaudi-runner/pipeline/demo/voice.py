@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 SAMPLE_RATE = 16_000
@@ -28,8 +27,15 @@ def voice_features(wave: np.ndarray, frames: int, fps: int) -> Tensor:
     opening[loudness < 0.004] = 0
     brightness = np.clip(np.sqrt(steepness / (power + 1e-9)) / 0.9, 0, 1) * (opening > 0)
     features = [
-        gaussian_filter1d(opening, 0.55 * fps / 25),
-        gaussian_filter1d(brightness, 1.2 * fps / 25),
-        gaussian_filter1d(opening, 6.0 * fps / 25),
+        _smooth(opening, 0.55 * fps / 25),
+        _smooth(brightness, 1.2 * fps / 25),
+        _smooth(opening, 6.0 * fps / 25),
     ]
     return torch.from_numpy(np.stack(features, -1)).float()[:, None]
+
+
+def _smooth(x: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian mean over frames; beyond either end is silence."""
+    reach = int(4 * sigma + 1)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return np.convolve(x, weights / weights.sum(), mode="full")[reach : reach + x.size]
