@@ -63,7 +63,7 @@ def main() -> None:
     except Exception as error:
         # The others hang in a collective until we are gone, so: say why, and go.
         traceback.print_exc()
-        if "by peer" in str(error):
+        if "gloo" in str(error) or "by peer" in str(error) or "Broken pipe" in str(error):
             time.sleep(PEER_SECONDS)  # another rank went first: its word is the one that explains
         message = f"{type(error).__name__}: {error}"
         control.send("failed", rank=control.rank, job=job[0], reason=reason_of(error), message=message)
