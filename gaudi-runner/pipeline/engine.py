@@ -11,6 +11,10 @@ import torch
 from torch import Tensor
 
 
+class CannotStart(ValueError):
+    """What the ranks were started with cannot work: weights, device, number of ranks. Raised by every rank alike."""
+
+
 class Reference(Protocol):
     """The reference picture or video, resized and cropped; rank 0 has it, the other ranks get what is made of it."""
 

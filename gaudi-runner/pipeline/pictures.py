@@ -36,6 +36,21 @@ def person_masks(persons: int, source_height: int, source_width: int, height: in
     return (torch.nn.functional.interpolate(full[None], size=grid, mode="nearest")[0] > 0).float()
 
 
+def token_masks(masks: Tensor) -> Tensor:
+    """Bring masks [3, H, W] of person 1, person 2, background at latent size to tokens: [3, per_frame] of 0 and 1.
+
+    A token has the value of its patch's first latent pixel.
+
+    ValueError where one is empty on the token grid: an empty person makes every number NaN, an empty background wins
+    every token and no voice has its face.
+    """
+    on_grid = (masks[:, ::2, ::2] > 0).flatten(1).float()
+    for name, mask in zip(("person 1", "person 2", "the background"), on_grid, strict=True):
+        if not mask.any():
+            raise ValueError(f"the mask of {name} covers no token: it needs 16 x 16 pixels of the video or more")
+    return on_grid
+
+
 def _cover(picture: Image.Image, height: int, width: int, resample: Image.Resampling) -> Image.Image:
     scale = max(height / picture.height, width / picture.width)
     tall, wide = math.ceil(scale * picture.height), math.ceil(scale * picture.width)

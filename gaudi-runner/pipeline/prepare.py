@@ -11,13 +11,18 @@ from pipeline.audio import frame_count, normalize_loudness, place_voices, read_v
 from pipeline.checkpoint import LOOP_REVISION, read_checkpoint
 from pipeline.engine import Engine
 from pipeline.order import Order, OrderRejected
-from pipeline.pictures import person_masks
+from pipeline.pictures import person_masks, token_masks
 from pipeline.plan import Plan
 from pipeline.reference import StillReference, VideoReference
 from pipeline.stream import Prepared, State
 
-# The published pipeline's own (wan_multitalk_14B.py) is the real engine's business; the demo only needs another text.
-NEGATIVE_PROMPT = "blurred, distorted, static"
+# What the published pipeline guides away from: `sample_neg_prompt` in its wan/configs/wan_multitalk_14B.py.
+NEGATIVE_PROMPT = (
+    "bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall "
+    "gray, worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, "
+    "poorly drawn faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three "
+    "legs, many people in the background, walking backwards"
+)
 
 
 def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
@@ -34,8 +39,10 @@ def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
         if not embedding.isfinite().all():
             raise OrderRejected(f"voice {person} gives features that are not finite")
     masks = person_masks(len(voices), reference.source_height, reference.source_width, order.height, order.width)
-    if masks.flatten(1).sum(1).min() == 0:
-        raise OrderRejected("a person owns no part of the picture")  # dividing by it would make everything NaN
+    try:
+        token_masks(masks)
+    except ValueError as error:
+        raise OrderRejected(str(error)) from error
     return Prepared(reference, embeddings, masks, order.prompt or " ", NEGATIVE_PROMPT)
 
 

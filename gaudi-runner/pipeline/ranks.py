@@ -24,14 +24,14 @@ import torch
 import torch.distributed as dist
 
 from pipeline.control import Control, RunnerGone
-from pipeline.demo.engine import DemoEngine
 from pipeline.denoise import NotANumber
-from pipeline.engine import Engine
+from pipeline.engine import CannotStart, Engine
+from pipeline.engines import add_engine_arguments, choose_engine
 from pipeline.group import Group
 from pipeline.lifetime import die_with_parent, keep_freed_memory
 from pipeline.order import OrderRejected
 from pipeline.render import Aborted, render
-from pipeline.warm_up import measure_forward
+from pipeline.warm_up import Shape, measure_forward
 
 IDLE_SECONDS = 1.0
 PEER_SECONDS = 1.0
@@ -44,7 +44,7 @@ def main() -> None:
     die_with_parent()
     arguments = argparse.ArgumentParser(prog="pipeline.ranks")
     arguments.add_argument("--control", required=True, help="the runner's Unix socket")
-    arguments.add_argument("--engine", choices=["demo"], default="demo")
+    add_engine_arguments(arguments)
     options = arguments.parse_args()
 
     torch.set_num_threads(1)
@@ -52,11 +52,12 @@ def main() -> None:
     control = Control(options.control, int(os.environ["RANK"]))
     job: list[str | None] = [None]
     try:
-        dist.init_process_group("gloo", timeout=COLLECTIVE_TIMEOUT)
+        chosen = choose_engine(options)
+        dist.init_process_group(chosen.backend, timeout=COLLECTIVE_TIMEOUT)
         group = Group()
         with torch.inference_mode():
-            engine = DemoEngine(group)
-            announce_ready(engine, group, control)
+            engine = chosen.load(group)
+            announce_ready(engine, group, chosen.warm_up, control)
             serve(engine, group, control, job)
     except RunnerGone:
         dist.destroy_process_group()
@@ -65,15 +66,15 @@ def main() -> None:
         traceback.print_exc()
         if "gloo" in str(error) or "by peer" in str(error) or "Broken pipe" in str(error):
             time.sleep(PEER_SECONDS)  # another rank went first: its word is the one that explains
-        message = f"{type(error).__name__}: {error}"
+        message = str(error) if isinstance(error, CannotStart) else f"{type(error).__name__}: {error}"
         control.send("failed", rank=control.rank, job=job[0], reason=reason_of(error), message=message)
         sys.stderr.flush()
         os._exit(1)
 
 
-def announce_ready(engine: Engine, group: Group, control: Control) -> None:
+def announce_ready(engine: Engine, group: Group, warm_up: Shape, control: Control) -> None:
     """Ready means every rank has its weights and one forward pass has gone through all of them."""
-    seconds, tokens = measure_forward(engine, group, control.beat)
+    seconds, tokens = measure_forward(engine, group, warm_up, control.beat)
     if group.leads:
         versions = {"torch": torch.__version__, "python": platform.python_version(), "engine": engine.identity}
         control.send(
@@ -128,6 +129,8 @@ def next_command(group: Group, control: Control) -> dict[str, Any]:
 
 def reason_of(error: Exception) -> str:
     """The runner's word for a failure."""
+    if isinstance(error, CannotStart):
+        return "cannot_start"
     if isinstance(error, NotANumber):
         return "not_a_number"
     text = str(error).lower()

@@ -85,7 +85,7 @@ def _share_state(engine: Engine, group: Group, resume: State | None) -> State | 
     if known is None:
         return None
     next_chunk, moving = known
-    generator = group.from_lead(resume.generator if resume else None)
+    generator = group.from_lead(resume.generator if resume else None, engine.device).cpu()
     motion = group.from_lead(resume.motion if resume else None, engine.device) if moving else None
     return State(next_chunk, generator, motion)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,31 +14,42 @@ from pipeline.engine import Conditions, Engine
 from pipeline.group import Group
 from pipeline.guidance import BOTH
 
-WIDTH = HEIGHT = 640
-FRAMES = 81
+FPS = 25
 
 
-def measure_forward(engine: Engine, group: Group, beat: Callable[[], None]) -> tuple[float, int]:
-    """Seconds of one forward pass at 640 x 640, 81 frames, and its tokens; measured after a first one."""
-    latents, height, width = (FRAMES - 1) // 4 + 1, HEIGHT // 8, WIDTH // 8
-    still = torch.zeros(3, HEIGHT, WIDTH)
-    voice = np.zeros(16_000 * 4)
+@dataclass(frozen=True)
+class Shape:
+    """What the pass is made for: a square of `side` pixels, a multiple of 16, and 4n + 1 frames."""
+
+    side: int
+    frames: int
+
+
+# A whole chunk in the bucket of square pictures, so that its graphs are compiled and its speed is that of real videos.
+STANDARD = Shape(640, 81)
+# For a model on a CPU: attention over the standard shape's 33,600 tokens takes 100 s there even with tiny weights.
+SMALL = Shape(128, 5)
+
+
+def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[], None]) -> tuple[float, int]:
+    """Seconds of one forward pass of this shape, and its tokens; measured after a first one."""
+    latents, height, width = (shape.frames - 1) // 4 + 1, shape.side // 8, shape.side // 8
+    still = torch.zeros(3, shape.side, shape.side)
+    heard = None
     if group.leads:
-        voice = normalize_loudness(voice)  # loads the meter
+        voice = normalize_loudness(np.zeros(16_000 * shape.frames // FPS))  # loads the meter
+        heard = engine.embed_voice(voice, shape.frames, FPS)[None, :, None].expand(-1, -1, 5, -1, -1)
     beat()
     given = Conditions(
         text=group.from_lead(engine.encode_text(" ") if group.leads else None, engine.device),
         negative_text=group.from_lead(engine.encode_text("") if group.leads else None, engine.device),
         clip=group.from_lead(engine.encode_picture(still) if group.leads else None, engine.device),
         y=torch.zeros(4 + engine.latent_channels, latents, height, width, device=engine.device),
-        audio=group.from_lead(
-            engine.embed_voice(voice, FRAMES, 25)[None, :, None].expand(-1, -1, 5, -1, -1) if group.leads else None,
-            engine.device,
-        ),
+        audio=group.from_lead(heard, engine.device),
         masks=torch.ones(3, height, width, device=engine.device),
         start=0,
-        fps=25,
-        reference=_Grey() if group.leads else None,
+        fps=FPS,
+        reference=_Grey(shape.side) if group.leads else None,
     )
     denoiser = engine.denoiser(given)
     latent = torch.zeros(engine.latent_channels, latents, height, width, device=engine.device)
@@ -53,6 +65,9 @@ def measure_forward(engine: Engine, group: Group, beat: Callable[[], None]) -> t
 class _Grey:
     still = True
 
+    def __init__(self, side: int) -> None:
+        self._side = side
+
     def frames(self, _start: int, count: int):  # noqa: ANN202
         for _ in range(count):
-            yield torch.zeros(3, HEIGHT, WIDTH)
+            yield torch.zeros(3, self._side, self._side)

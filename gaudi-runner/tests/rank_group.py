@@ -22,8 +22,9 @@ PACKAGE = Path(__file__).parents[1]
 
 
 class RankGroup:
-    def __init__(self, ranks: int, **environment: str) -> None:
+    def __init__(self, ranks: int, engine: tuple[str, ...] = ("demo",), **environment: str) -> None:
         self.ranks = ranks
+        self._engine = engine  # its name, and its further arguments
         self.pids: dict[int, int] = {}
         self.heard: list[dict[str, Any]] = []
         self._environment = environment
@@ -39,7 +40,7 @@ class RankGroup:
         threading.Thread(target=self._accept, daemon=True).start()
         command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={self.ranks}"]
         self.torchrun = subprocess.Popen(
-            [sys.executable, *command, "-m", "pipeline.ranks", "--control", path, "--engine", "demo"],
+            [sys.executable, *command, "-m", "pipeline.ranks", "--control", path, "--engine", *self._engine],
             cwd=PACKAGE,
             env={**os.environ, "OMP_NUM_THREADS": "1", **self._environment},
             stdin=subprocess.DEVNULL,

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from ..engine import CannotStart
+
 
 @dataclass(frozen=True)
 class Device:
@@ -31,15 +33,24 @@ class Device:
 
 
 def choose_device(kind: str | None = None) -> Device:
-    """Take `hpu`, `cuda` or `cpu`, or the first that this machine has; of several cards the local rank's."""
+    """Take `hpu`, `cuda` or `cpu`, or the first that this machine has; of several cards the local rank's.
+
+    CannotStart where the machine has none of the kind, or fewer cards than ranks.
+    """
     kind = kind or next(name for name in ("hpu", "cuda", "cpu") if _has(name))
+    if not _has(kind):
+        raise CannotStart(f"device {kind}: this machine has none that PyTorch sees; DEVICE=auto takes what is there")
     match kind:
         case "hpu":
             import_module("habana_frameworks.torch.core")  # registers the device
             import_module("habana_frameworks.torch.distributed.hccl")
             return Device(torch.device("hpu"), torch.bfloat16, "hccl")  # each process sees one card
         case "cuda":
-            card = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            local, here = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+            ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+            if ranks > here:
+                raise CannotStart(f"{ranks} ranks need a card each, and this machine has {here}: set RANKS to {here}")
+            card = torch.device("cuda", local)
             torch.cuda.set_device(card)
             return Device(card, torch.bfloat16, "nccl")
         case "cpu":
@@ -65,4 +76,4 @@ def end_graph(x: Tensor) -> None:
 def _has(kind: str) -> bool:
     if kind == "hpu":
         return find_spec("habana_frameworks") is not None
-    return kind == "cpu" or torch.cuda.is_available()
+    return kind != "cuda" or torch.cuda.is_available()

@@ -21,21 +21,6 @@ VOICE_POSITIONS = (2.0, 22.0)
 SLICE_ELEMENTS = 1 << 26
 
 
-def token_masks(masks: Tensor) -> Tensor:
-    """Bring masks [3, H, W] of person 1, person 2, background at latent size to tokens: [3, per_frame] of 0 and 1.
-
-    A token has the value of its patch's first latent pixel.
-
-    ValueError where one is empty on the token grid: an empty person makes every number NaN, an empty background wins
-    every token and no voice has its face.
-    """
-    on_grid = (masks[:, ::2, ::2] > 0).flatten(1).float()
-    for name, mask in zip(("person 1", "person 2", "the background"), on_grid, strict=True):
-        if not mask.any():
-            raise ValueError(f"the mask of {name} covers no token: it needs 16 x 16 pixels of the video or more")
-    return on_grid
-
-
 def face_scores(q: Tensor, k: Tensor, faces: Tensor, heads: int, tokens: RankTokens, group: Group) -> Tensor:
     """Average each token's attention to each face over all heads: [3, share] float32.
 

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, silu
 
 from ..group import Group
+from ..pictures import token_masks
 from .attention import KeysValues
 from .audio_tokens import AudioTokens
 from .block import Block, plain_norm
 from .condition import AudioCondition, Condition
 from .config import TransformerConfig
 from .device import end_graph
-from .faces import token_masks
 from .rotary import grid_rotation
 from .tokens import RankTokens, TokenGrid
 

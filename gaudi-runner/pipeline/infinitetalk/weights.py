@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..engine import CannotStart
 from .lora import Lora, read_lora
 from .model_folder import SOURCES, ModelFolder
 from .tensor_file import TensorFile, open_tensors
@@ -22,7 +23,7 @@ READABLE = ("F32", "BF16", "F16")
 SHOWN = 10
 
 
-class WeightsError(ValueError):
+class WeightsError(CannotStart):
     """The files are not the model's. `problems` has all; the message the first ten, and where to get the files."""
 
     def __init__(self, root: Path, problems: list[str]) -> None:

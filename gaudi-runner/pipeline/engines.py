@@ -1,0 +1,45 @@
+"""The engines by name, with what each computes on.
+
+Only what is asked for is imported: the model's libraries take seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.engine import Engine
+from pipeline.group import Group
+from pipeline.warm_up import SMALL, STANDARD, Shape
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An engine before it is loaded: the ranks must be joined first, over what its device speaks."""
+
+    backend: str  # of torch.distributed
+    warm_up: Shape
+    load: Callable[[Group], Engine]  # collective; CannotStart on every rank alike
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses an engine to a command line."""
+    parser.add_argument("--engine", choices=["demo", "infinitetalk"], default="demo")
+    parser.add_argument("--model-dir", type=Path, default=Path("/hf"), help="folder of the weights (infinitetalk)")
+    parser.add_argument("--device", choices=["auto", "hpu", "cuda", "cpu"], default="auto", help="(infinitetalk)")
+
+
+def choose_engine(options: argparse.Namespace) -> Chosen:
+    """Choose by the arguments above. CannotStart for a device that is not there."""
+    if options.engine == "demo":
+        from pipeline.demo.engine import DemoEngine
+
+        return Chosen("gloo", STANDARD, DemoEngine)
+    from pipeline.infinitetalk.device import choose_device
+    from pipeline.infinitetalk.engine import InfiniteTalkEngine
+
+    device = choose_device(None if options.device == "auto" else options.device)
+    shape = SMALL if device.torch.type == "cpu" else STANDARD
+    return Chosen(device.backend, shape, lambda group: InfiniteTalkEngine(group, options.model_dir, device))

@@ -1,0 +1,75 @@
+"""The model on ranks that torchrun started, as the runner does it: from files to MP4."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from orders import make_inputs, order
+from rank_group import RankGroup
+
+from pipeline.engine import CannotStart
+from pipeline.infinitetalk.device import choose_device
+from pipeline.infinitetalk.model_folder import ModelFolder
+
+SMALL = {"width": 64, "height": 64, "steps": 2}
+
+
+def group_of(ranks: int, folder: ModelFolder) -> RankGroup:
+    return RankGroup(ranks, ("infinitetalk", "--model-dir", str(folder.root), "--device", "cpu"))
+
+
+@pytest.fixture(scope="module")
+def pair(tiny_folder: ModelFolder) -> Iterator[RankGroup]:
+    with group_of(2, tiny_folder) as group:
+        assert group.until("ready", "failed")["type"] == "ready"
+        yield group
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_ready_says_which_model_it_is(pair: RankGroup) -> None:
+    ready = next(word for word in pair.heard if word["type"] == "ready")
+    assert (ready["engine"], ready["model"], ready["device"]) == ("infinitetalk", "InfiniteTalk", "cpu")
+    assert ready["versions"]["engine"].startswith("infinitetalk ")
+
+
+def test_resuming_at_the_second_chunk_gives_the_same_bytes(pair: RankGroup, tmp_path: Path) -> None:
+    said = order(frames=100, **SMALL)
+    whole, rest = make_inputs(tmp_path / "whole", 4.0), make_inputs(tmp_path / "rest", 4.0)
+    done = pair.render("whole", whole, **said)
+    assert (done["type"], done["chunks"], done["frames"]) == ("finished", 2, 100)
+    shutil.copy(whole / "chunk-0000.state", rest / "checkpoint")
+    assert pair.render("rest", rest, **{**said, "first_chunk": 1})["type"] == "finished"
+    assert digest(rest / "chunk-0001.mp4") == digest(whole / "chunk-0001.mp4")
+
+
+def test_two_people_speak_if_each_has_a_token(pair: RankGroup, tmp_path: Path) -> None:
+    inputs = make_inputs(tmp_path / "two", 0.5, second_voice=0.5)
+    said = order(frames=12, voice_mode="para", **SMALL)
+    assert pair.render("two", inputs, **said)["type"] == "finished"
+    # Person 1's half of 16 pixels holds no patch that a token is made of.
+    refused = pair.render("narrow", inputs, **{**said, "width": 16})
+    assert refused["type"] == "rejected"
+    assert "covers no token" in refused["message"]
+
+
+def test_all_that_is_wrong_is_told_by_ranks_that_cannot_start(broken_folder: ModelFolder) -> None:
+    broken_folder.text_encoder.unlink()
+    with group_of(3, broken_folder) as group:
+        failed = group.until("ready", "failed")
+        assert failed["reason"] == "cannot_start"
+        assert "2 problems with the weights" in failed["message"]
+        assert "models_t5_umt5-xxl-enc-bf16.pth is missing" in failed["message"]
+        assert "8 heads cannot be split over 3 ranks" in failed["message"]
+        assert "huggingface.co/Wan-AI/Wan2.1-I2V-14B-480P" in failed["message"]
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(CannotStart, match="device hpu: this machine has none"):
+        choose_device("hpu")
