@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { runProgram } from '../infra/program.js'
-import { mediaSettings, runnerSettings } from '../infra/settings.js'
+import { BadSettings, mediaSettings, runnerSettings } from '../infra/settings.js'
 import { torchrunCommand } from './rank-command.js'
 import { startRunner } from './runner.js'
 import { createRunnerMetrics } from './runner-metrics.js'
@@ -10,11 +10,18 @@ const { FFMPEG_PATH } = mediaSettings
 
 await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) => {
   const { settings, log, registry, signal } = program
+  const { ENGINE, MODEL_DIR } = settings
+  // What is in the folder is for the ranks to judge; they refuse to start with all that is wrong.
+  if (ENGINE === 'infinitetalk' && !existsSync(MODEL_DIR)) {
+    throw new BadSettings(
+      `MODEL_DIR=${MODEL_DIR}: there is no such folder, and ENGINE=infinitetalk reads its weights there`,
+    )
+  }
   await using runner = await startRunner({
     host: settings.RUNNER_HOST,
     port: settings.RUNNER_PORT,
     dir: settings.RUNNER_DIR,
-    engine: settings.ENGINE,
+    engine: ENGINE,
     version: ownVersion(),
     ranks: {
       ranks: settings.RANKS,

@@ -1,9 +1,18 @@
 import { execFile } from 'node:child_process'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { RankCommand } from './rank-process.js'
 
-export type TorchrunSettings = { RANKS: number; ENGINE: string; PYTHON_PATH: string; FFMPEG_PATH: string }
+export type TorchrunSettings = {
+  RANKS: number
+  ENGINE: string
+  /** Looked at by InfiniteTalk alone; relative to the runner's own folder. */
+  MODEL_DIR: string
+  DEVICE: string
+  PYTHON_PATH: string
+  FFMPEG_PATH: string
+}
 
 /**
  * The command line that starts the ranks: `torchrun` with one launch and no restarts, since restarting is ours.
@@ -13,7 +22,7 @@ export type TorchrunSettings = { RANKS: number; ENGINE: string; PYTHON_PATH: str
  * for the same. Where there is no setpriv (macOS), they leave when the control socket closes.
  */
 export async function torchrunCommand(settings: TorchrunSettings): Promise<(controlPath: string) => RankCommand> {
-  const { RANKS, ENGINE, PYTHON_PATH, FFMPEG_PATH } = settings
+  const { RANKS, ENGINE, MODEL_DIR, DEVICE, PYTHON_PATH, FFMPEG_PATH } = settings
   const dieWithUs = (await hasSetpriv()) ? ['setpriv', '--pdeathsig', 'KILL'] : []
   const [command = 'env', ...args] = [
     ...dieWithUs,
@@ -21,7 +30,7 @@ export async function torchrunCommand(settings: TorchrunSettings): Promise<(cont
     ...['env', 'OMP_NUM_THREADS=1', 'PYTHONUNBUFFERED=1', `FFMPEG_PATH=${FFMPEG_PATH}`],
     ...[PYTHON_PATH, '-m', 'torch.distributed.run', '--nnodes=1', `--nproc-per-node=${RANKS}`, '--max-restarts=0'],
     ...['--rdzv-backend=c10d', '--rdzv-endpoint=127.0.0.1:0', '--local-addr=127.0.0.1'],
-    ...['-m', 'pipeline.ranks', '--engine', ENGINE, '--control'],
+    ...['-m', 'pipeline.ranks', '--engine', ENGINE, '--model-dir', resolve(MODEL_DIR), '--device', DEVICE, '--control'],
   ]
   const cwd = fileURLToPath(new URL('../../gaudi-runner/', import.meta.url))
   return (controlPath) => ({ command, args: [...args, controlPath], cwd })

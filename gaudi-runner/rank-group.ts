@@ -18,6 +18,8 @@ export type RankGroupListener = {
   heard(word: RankWord): void
   /** Once, at the first failure, with the newest lines of output; the processes may still be there. */
   broken(blame: Blame, output: string): void
+  /** Once, instead of `broken`: what the ranks were started with cannot work; the message says all that is wrong. */
+  refused(message: string): void
   output(line: string): void
 }
 
@@ -129,12 +131,8 @@ export class RankGroup implements AsyncDisposable {
         return
       case 'ready':
         return this.#ready(word)
-      case 'failed': {
-        const reason = ({ engine: 'ENGINE', out_of_memory: 'OUT_OF_MEMORY', not_a_number: 'NOT_A_NUMBER' } as const)[
-          word.reason
-        ]
-        return this.break({ reason, rank: word.rank, message: word.message })
-      }
+      case 'failed':
+        return this.#failed(word)
       case 'progress':
       case 'chunk':
       case 'speed':
@@ -143,6 +141,15 @@ export class RankGroup implements AsyncDisposable {
       case 'rejected':
         return this.#listener.heard(word)
     }
+  }
+
+  #failed({ reason, rank, message }: Extract<RankWord, { type: 'failed' }>): void {
+    if (reason === 'cannot_start') {
+      void this.end()
+      return this.#listener.refused(message)
+    }
+    const reasons = { engine: 'ENGINE', out_of_memory: 'OUT_OF_MEMORY', not_a_number: 'NOT_A_NUMBER' } as const
+    this.break({ reason: reasons[reason], rank, message })
   }
 
   /** Rank 0 speaks for all, but a rank that has not said hello could not be watched. */

@@ -74,7 +74,8 @@ export const rankWord = z.discriminatedUnion('type', [
     type: z.literal('failed'),
     rank,
     job: z.string().nullable(),
-    reason: z.enum(['engine', 'out_of_memory', 'not_a_number']),
+    /** `cannot_start`: before `ready`, from what the ranks were started with; the same again would end the same. */
+    reason: z.enum(['engine', 'out_of_memory', 'not_a_number', 'cannot_start']),
     message: z.string(),
   }),
 ])

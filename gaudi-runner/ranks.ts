@@ -4,12 +4,19 @@ import type { Logger } from 'pino'
 import { type Blame, RankGroup, type RankGroupOptions } from './rank-group.js'
 import type { RankWord, Ready, RenderCommand } from './rank-protocol.js'
 
-export type RanksState = { phase: 'starting' } | { phase: 'ready'; ready: Ready } | { phase: 'stopped' }
+export type RanksState =
+  | { phase: 'starting' }
+  | { phase: 'ready'; ready: Ready }
+  /** Weights or settings cannot work; `message` is for whoever can change them. Tried again now and then. */
+  | { phase: 'refused'; message: string }
+  | { phase: 'stopped' }
 
 type RanksEvents = { state: [RanksState]; word: [RankWord]; broken: [Blame] }
 
 /** Pauses before the group is started again, by how often it failed to become ready since it last was; the last one goes on. */
 const pausesMs = [0, 1000, 2000, 5000, 10_000, 30_000, 60_000]
+/** After a refusal: a download may be completed meanwhile. */
+const refusedPauseMs = 60_000
 
 /**
  * The ranks of this node, kept up: one group at a time, resident, started again whenever it breaks.
@@ -76,10 +83,15 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
       this.#become({ phase: 'starting' })
       await this.#runOnce()
       if (signal.aborted) break
-      const pauseMs = pausesMs[Math.min(this.#failedStarts, pausesMs.length - 1)] ?? 0
+      const pauseMs = this.#pauseMs()
       await sleep(pauseMs, undefined, { signal }).catch(() => {})
     }
     this.#become({ phase: 'stopped' })
+  }
+
+  #pauseMs(): number {
+    if (this.#state.phase === 'refused') return refusedPauseMs
+    return pausesMs[Math.min(this.#failedStarts, pausesMs.length - 1)] ?? 0
   }
 
   /** From start to end of one group. */
@@ -96,6 +108,10 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
           this.#log.error({ event: 'ranks-broken', ...blame, output }, 'the ranks broke and are started again')
           this.#become({ phase: 'starting' })
           this.emit('broken', blame)
+        },
+        refused: (message) => {
+          this.#log.error({ event: 'refused' }, `the ranks refuse to start: ${message}`)
+          this.#become({ phase: 'refused', message })
         },
         output: (line) => this.#log.debug({ event: 'rank-output', line }, 'rank output'),
       })

@@ -84,10 +84,12 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
 
   return {
     port: server.port,
-    health: () =>
-      ranks.state.phase === 'ready'
-        ? Promise.resolve({ ranks: 'ready', job: slot.held?.name.jobId ?? 'none' })
-        : Promise.reject(new Error(`the ranks are ${ranks.state.phase}`)),
+    health: async () => {
+      const { state } = ranks
+      if (state.phase === 'refused') throw new Error(`the ranks refuse to start: ${state.message}`)
+      if (state.phase !== 'ready') throw new Error(`the ranks are ${state.phase}`)
+      return { ranks: 'ready', job: slot.held?.name.jobId ?? 'none' }
+    },
     async [Symbol.asyncDispose]() {
       server.serving(false)
       slot.close()

@@ -21,7 +21,8 @@ export type Program<S extends Shape> = {
 
 /**
  * Runs one program of the service, from its settings to its exit code: 0 when `main` returns, 2 for wrong
- * settings (all of them named on stderr), 1 for an unexpected error, which is logged whole.
+ * settings (all of them named on stderr; `main` may find more and throw `BadSettings`), 1 for an unexpected error, which is
+ * logged whole.
  *
  * `main` logs `{ event: 'ready' }` when it is at work. The first SIGTERM or SIGINT asks it to drain, a second one ends it at once.
  */
@@ -63,6 +64,7 @@ export async function runProgram<S extends Shape>(
     log.info({ event: 'admin', port: admin.port }, 'health and metrics are served')
     await main(program)
   } catch (error) {
+    if (error instanceof BadSettings) exitForSettings(error)
     // An abort that `main` let through is the way out that the signal asked for.
     if (!(stopping.signal.aborted && isAbort(error))) fatal(error)
   }
@@ -79,9 +81,13 @@ function settingsOrExit<S extends Shape>(shape: S): Settings<S> {
     return settings as Settings<S> // the compiler does not see that a merged shape gives both
   } catch (error) {
     if (!(error instanceof BadSettings)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(2)
+    return exitForSettings(error)
   }
+}
+
+function exitForSettings({ message }: BadSettings): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(2)
 }
 
 function isAbort(error: unknown): boolean {

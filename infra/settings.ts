@@ -78,7 +78,15 @@ export const runnerSettings = {
   RUNNER_PORT: port(50051).describe('gRPC runner'),
   RUNNER_DIR: z.string().default('.data/runner').describe('jobs of the runner: inputs, chunks, checkpoints'),
   RANKS: count(2, 1, 64).describe('processes that hold the model; 8 on a Gaudi node'),
-  ENGINE: z.enum(['demo']).default('demo').describe('what renders'),
+  ENGINE: z
+    .enum(['demo', 'infinitetalk'])
+    .default('demo')
+    .describe('what renders: `demo` without weights, `infinitetalk` from MODEL_DIR'),
+  MODEL_DIR: z.string().default('/hf').describe("InfiniteTalk's weights, in the original's folders"),
+  DEVICE: z
+    .enum(['auto', 'hpu', 'cuda', 'cpu'])
+    .default('auto')
+    .describe('what InfiniteTalk computes on; auto: the first that is there'),
   PYTHON_PATH: z.string().default('python3').describe('Python with torch; set-up brings one'),
   RANK_STALL_SECONDS: count(120, 1, 7200).describe('a rank silent for longer is taken for stalled'),
   RUNNER_ORPHAN_MINUTES: z.coerce

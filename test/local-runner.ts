@@ -27,12 +27,13 @@ export type LocalRunner = AsyncDisposable & {
   pids(): Promise<number[]>
   /** Of jobs, by how they ended. */
   ended: string[]
+  health(): Promise<Record<string, string>>
   /** Stops the runner alone; its client stays. */
   stop(): Promise<void>
 }
 
 export type LocalRunnerOptions = {
-  start?: 'usual' | 'crash' | 'silent' | 'stubborn'
+  start?: 'usual' | 'crash' | 'silent' | 'stubborn' | 'refused'
   stallMs?: number
   startMs?: number
   orphanMs?: number
@@ -71,6 +72,7 @@ export async function startLocalRunner(options: LocalRunnerOptions = {}): Promis
     port: runner.port,
     dir,
     ended,
+    health: runner.health,
     pids: async () => (await readFile(pidFile, 'utf8')).trim().split('\n').map(Number),
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]()

@@ -87,6 +87,14 @@ test('a part that never comes up fails the start with its own last words', async
   })
 })
 
+test('a part that refuses to start is not tried again: a person must change something first', async (context) => {
+  const { shown, supervisor: parts } = supervisor(context)
+  await using _parts = parts
+  const refused = `console.log(JSON.stringify({ level: 'error', msg: 'no weights', event: 'refused' })); setInterval(() => {}, 1000)`
+  await assert.rejects(parts.start(part('runner', refused)), /runner does not start: refuses to start.*no weights/)
+  assert.deepEqual(shown, ['runner error: no weights'])
+})
+
 test('parts stop stage by stage, the API first and the stores last', async (context) => {
   const dir = folder(context)
   const log = join(dir, 'order')

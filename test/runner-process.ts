@@ -12,11 +12,15 @@ export const runnerMain = fileURLToPath(new URL('../gaudi-runner/main.js', impor
 /** Killed at the end, if it is still there. */
 export type RunnerProcess = AsyncDisposable & { child: ChildProcess; port: number; address: string; adminUrl: string }
 
-/** Starts the runner as a process of its own, on any free port with two ranks. */
-export async function startRunnerProcess(dir: string, pythonPath: string): Promise<RunnerProcess> {
+/** Starts the runner as a process of its own, on any free port with two ranks; `changes` are further settings. */
+export async function startRunnerProcess(
+  dir: string,
+  pythonPath: string,
+  changes: NodeJS.ProcessEnv = {},
+): Promise<RunnerProcess> {
   const settings = { RUNNER_PORT: '0', RUNNER_DIR: dir, RANKS: '2', PYTHON_PATH: pythonPath, METRICS_PORT: '0' }
   const child = spawn(process.execPath, [runnerMain], {
-    env: { ...process.env, ...settings },
+    env: { ...process.env, ...settings, ...changes },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ports = new Map<string, number>()

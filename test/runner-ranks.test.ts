@@ -100,6 +100,21 @@ test('ranks that cannot start are tried again, with a pause', async () => {
   assert.ok((await client.describe()).rankRestarts < 5)
 })
 
+test('ranks that refuse to start say why in the health, and are left alone for a while', async () => {
+  await using runner = await startLocalRunner({ start: 'refused' })
+  const told = /the ranks refuse to start: a shard is missing/
+  await until('the refusal', () =>
+    runner.health().then(
+      () => false,
+      (error: Error) => told.test(error.message),
+    ),
+  )
+  await sleep(1500)
+  await assert.rejects(runner.health(), told)
+  const { state, rankRestarts } = await runner.client.describe()
+  assert.deepEqual([state, rankRestarts], ['STARTING', 0])
+})
+
 test('ranks that never get ready are given up in time', async () => {
   await using runner = await startLocalRunner({ start: 'silent', startMs: 800 })
   await until('a restart', async () => (await runner.client.describe()).rankRestarts === 1)

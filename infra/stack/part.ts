@@ -2,7 +2,10 @@
 export const stages = ['stores', 'runners', 'workers', 'api'] as const
 export type Stage = (typeof stages)[number]
 
-/** How a part tells that it is at work: by a log line with `event: 'ready'`, or by answering a probe. */
+/**
+ * How a part tells that it is at work: by a log line with `event: 'ready'`, or by answering a probe. A line with
+ * `event: 'refused'` tells that it never will be before a person changes something.
+ */
 export type Readiness = { kind: 'event' } | { kind: 'probe'; probe: (signal: AbortSignal) => Promise<void> }
 
 /** One process of the local stack, as it is started, and started again when it dies. */

@@ -99,8 +99,8 @@ async function startRunner(index: number, { stack, settings, ports, supervisor, 
     PYTHON_PATH: python,
     FFMPEG_PATH: ffmpeg,
   }
-  // Ranks on a busy laptop: 3 s of CPU each to import torch.
-  const readyMs = 120_000 + settings.RANKS * 20_000
+  // Ranks on a busy laptop: 3 s of CPU each to import torch. The model's weights may come from a slow disk, 38 GB a rank.
+  const readyMs = settings.ENGINE === 'demo' ? 120_000 + settings.RANKS * 20_000 : 30 * 60_000
   const program = 'gaudi-runner/main.js'
   await supervisor.start(programPart({ name, stage: 'runners', program, env: { ...env, ...own }, readyMs }))
 }

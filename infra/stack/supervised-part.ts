@@ -13,6 +13,7 @@ const wellAfterMs = 30_000
 /** Deaths in a row before it has ever been ready, after which the stack's start is given up. */
 const firstAttempts = 3
 const wrongSettings = 'ended with code 2'
+const refusal = 'refuses to start'
 
 /** A part that could not be brought up at all. */
 export class PartFailed extends Error {}
@@ -25,7 +26,7 @@ export class SupervisedPart {
   readonly #stopping = new AbortController()
   #process: PartProcess | undefined
   #watch: Promise<void> = Promise.resolve()
-  #onReadyEvent: (() => void) | undefined
+  #onEvent: ((event: 'ready' | 'refused') => void) | undefined
   #words = new LastWords()
 
   constructor(part: Part, { log, show }: { log: LogFile; show: Show }) {
@@ -50,7 +51,7 @@ export class SupervisedPart {
       }
       this.#stopping.signal.throwIfAborted()
       const problem = `${outcome}. ${this.#words.last()}`
-      if (attempt === firstAttempts || outcome === wrongSettings) {
+      if (attempt === firstAttempts || [wrongSettings, refusal].includes(outcome)) {
         throw new PartFailed(`${this.part.name} does not start: ${problem}\nIts log: ${this.#log.path}`)
       }
       this.#say(`${problem} Trying again`)
@@ -85,8 +86,8 @@ export class SupervisedPart {
 
   /** Starts the program once; resolves with 'ready', or with how it ended or why it was ended. */
   async #run(): Promise<string> {
-    const readyEvent = new Promise<'ready'>((resolve) => {
-      this.#onReadyEvent = () => resolve('ready')
+    const said = new Promise<'ready' | 'refused'>((resolve) => {
+      this.#onEvent = resolve
     })
     this.#log.line(`--- ${new Date().toISOString()} starting ${this.part.command}`)
     this.#words = new LastWords()
@@ -100,12 +101,13 @@ export class SupervisedPart {
     if (this.#stopping.signal.aborted) run.kill() // stop() came while it was being spawned
     const over = new AbortController()
     const { readiness } = this.part
-    const ready = readiness.kind === 'event' ? readyEvent : untilAnswered(readiness.probe, over.signal)
+    const ready = readiness.kind === 'event' ? said : untilAnswered(readiness.probe, over.signal)
     const tooLong = sleep(this.part.readyMs, 'too-long' as const, { signal: over.signal, ref: false })
     try {
       const outcome = await Promise.race([ready, run.exited, tooLong.catch(() => 'too-long' as const)])
-      if (outcome !== 'too-long') return outcome
+      if (outcome !== 'too-long' && outcome !== 'refused') return outcome
       await run.stop()
+      if (outcome === 'refused') return refusal
       return `was not ready within ${this.part.readyMs / 1000} s`
     } finally {
       over.abort()
@@ -117,7 +119,7 @@ export class SupervisedPart {
     this.#log.line(line)
     const read = readLogLine(line)
     this.#words.hear(read ?? line)
-    if (read?.event === 'ready') this.#onReadyEvent?.()
+    if (read?.event === 'ready' || read?.event === 'refused') this.#onEvent?.(read.event)
     const text = read && readableLine(read)
     if (text !== undefined) this.#say(text)
   }
