@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME`: one measurement on a stack of its own; a table, then one JSON object as the last line.
+ * `npm run bench -- NAME`: one measurement, on a stack of its own where it needs one; a table, then one JSON object as the last line.
  * Nothing here is asserted: timings belong to people and to comparisons, ratios are of one run on one machine.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -9,13 +9,14 @@ import { DefaultLogger, Runtime } from '@temporalio/worker'
 import { freePorts } from '../infra/stack/stack-settings.js'
 import { withStack } from '../infra/stack/with-stack.js'
 import { benchApi } from './bench-api.js'
+import { benchComm } from './bench-comm.js'
 import { benchDemo } from './bench-demo.js'
 import { benchDispatch } from './bench-dispatch.js'
 import { benchDownload } from './bench-download.js'
 import { report } from './bench-report.js'
 import { benchUpload } from './bench-upload.js'
 
-const benches = {
+const onStack = {
   api: benchApi,
   demo: benchDemo,
   dispatch: benchDispatch,
@@ -23,10 +24,23 @@ const benches = {
   upload: benchUpload,
 }
 
+const alone = {
+  comm: benchComm,
+}
+
 const name = process.argv[2] ?? ''
-const bench = Object.entries(benches).find(([known]) => known === name)?.[1]
+const own = Object.entries(alone).find(([known]) => known === name)?.[1]
+if (own !== undefined) {
+  report(name, await own())
+  process.exit()
+}
+const bench = Object.entries(onStack).find(([known]) => known === name)?.[1]
 if (bench === undefined) {
-  console.error(`npm run bench -- ${Object.keys(benches).join(' | ')}`)
+  console.error(
+    `npm run bench -- ${Object.keys({ ...onStack, ...alone })
+      .sort()
+      .join(' | ')}`,
+  )
   process.exit(2)
 }
 

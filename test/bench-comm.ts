@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { parts } from '../infra/setup/parts.mjs'
+import { root } from '../infra/setup/root.mjs'
+import type { Row } from './bench-report.js'
+
+type Communication = {
+  ranks: number
+  counted: { tokens: number; counted: number; formula: number }[]
+  published: Record<'480' | '720', { tokens: number; formula: number }>
+}
+
+/** GB a rank and token in the original, from 27.1 GB at 33,600 tokens: keys and values of all tokens go to all ranks (calculated). */
+const originalGbPerToken = 27.1 / 33_600
+
+/**
+ * What a rank sends in one forward pass of InfiniteTalk on 8 ranks: counted on small models, where the formula must agree,
+ * and by that formula for the published model in bfloat16, which no laptop holds.
+ */
+export async function benchComm(): Promise<Row[]> {
+  const torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=8']
+  const options = { cwd: join(root, 'gaudi-runner'), env: { ...process.env, OMP_NUM_THREADS: '1' } }
+  const program = [...torchrun, '-m', 'pipeline.infinitetalk.communication']
+  const { stdout } = await promisify(execFile)(parts().python, program, options)
+  // gloo tells on stdout whom it has met; the numbers come last.
+  const { ranks, counted, published } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Communication
+  return [
+    ...counted.map(({ tokens, counted: value, formula }) => ({
+      what: `counted: tiny model, ${tokens} tokens, ${ranks} ranks`,
+      ...{ value, unit: 'B', baseline: { what: 'formula', value: formula } },
+      ...{ ratio: value / formula, wanted: '1' },
+    })),
+    ...Object.entries(published).map(([size, { tokens, formula }]) => ({
+      what: `formula: ${size}, 81 frames, ${tokens} tokens, ${ranks} ranks`,
+      ...{
+        value: formula / 1e9,
+        unit: 'GB',
+        baseline: { what: 'the original, calculated', value: tokens * originalGbPerToken },
+      },
+      ...{ ratio: formula / 1e9 / (tokens * originalGbPerToken), ...(size === '480' && { wanted: '6.0 GB' }) },
+    })),
+  ]
+}
