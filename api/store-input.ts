@@ -18,7 +18,7 @@ export function inputStorer(store: Pick<ObjectStore, 'upload'>, videoId: string)
     if (known === undefined) {
       throw new Problem(
         'invalid_file',
-        `the file in '${param}' must be ${formatsOf[part.kind]}; its bytes are neither`,
+        `the file in '${param}' must be ${formatsOf[part.kind]}; its bytes are none of these`,
         {
           param,
         },

@@ -12,6 +12,9 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
     row('', ''),
     row('---', '---'),
     ...(memo.node ? [row('node', `${memo.node}, generation ${memo.generation ?? 1}`)] : []),
+    ...(memo.phase === 'processing' && memo.node
+      ? [row('chunk and step', 'live under Pending Activities, `render`')]
+      : []),
     ...(memo.progressFloor ? [row('reached', `${memo.progressFloor} %`)] : []),
     row(
       'result',
