@@ -1,44 +1,18 @@
-import type { Client } from '@temporalio/client'
 import express, { type Express, type RequestHandler } from 'express'
 import helmet from 'helmet'
-import type { Log } from '../infra/log.js'
+import type { ApiParts } from './api-parts.js'
 import { createVideo } from './create-video.js'
 import { deleteVideo } from './delete-video.js'
 import { docsPage } from './docs-page.js'
 import { downloadVideo } from './download-video.js'
-import type { ApiMetrics } from './metrics.js'
-import type { Nodes } from './nodes.js'
 import { openApiDocument } from './openapi.js'
-import { presentVideo, type VideoState } from './present-video.js'
+import { presentVideo } from './present-video.js'
 import { answerProblem } from './problem-answer.js'
 import { Problem } from './problems.js'
 import { queueFacts } from './queue-facts.js'
-import type { QueueView } from './queue-view.js'
 import { readVideo } from './read-video.js'
-import type { Readiness } from './readiness.js'
-import type { Receiving } from './receive-order.js'
 import { requestLogger } from './request-log.js'
 import { serviceRoutes } from './service-routes.js'
-import type { Slots } from './slots.js'
-import type { VideoReader } from './video-reader.js'
-import type { VideoAnswer } from './video-schema.js'
-
-/** What the routes are made of; `api/main.ts` makes it once. */
-export type ApiParts = {
-  client: Client
-  log: Log
-  metrics: ApiMetrics
-  readiness: Readiness
-  receiving: Receiving
-  uploads: Slots
-  reader: VideoReader
-  queue: QueueView
-  nodes: Nodes
-  retentionDays: number
-  /** Aborted when this process drains. */
-  signal: AbortSignal
-  present: (state: VideoState) => Promise<VideoAnswer>
-}
 
 /** The methods of every address; another method on one of them is a 405. */
 const addresses: readonly (readonly [path: string, allow: string])[] = [

@@ -1,21 +1,11 @@
-import type { ObjectStore } from '../infra/object-store.js'
 import { soundSamples } from '../workflows/chunk-plan.js'
 import { analysisRate, type Reference, type StoredFile, type Voice, type VoiceMode } from '../workflows/order.js'
 import { pictureSize } from './check-picture.js'
 import { videoSize } from './check-video.js'
 import { voiceSamples } from './check-voice.js'
+import type { MediaChecking } from './media-checking.js'
 import { Problem } from './problems.js'
-import type { Slots } from './slots.js'
 import type { StoredInput } from './store-input.js'
-
-export type MediaChecking = {
-  store: Pick<ObjectStore, 'get' | 'read' | 'readUrl'>
-  ffmpegPath: string
-  /** Longest sound, in seconds. */
-  maxSeconds: number
-  /** Files decoded at once in this process. */
-  slots: Slots
-}
 
 /** Decodes what was stored, and returns it with what an order must know of it. Anything unfit is a Problem that names its parameter. */
 export async function checkMedia(

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import type { Size } from '../workflows/size-buckets.js'
-import type { MediaChecking } from './check-media.js'
+import type { MediaChecking } from './media-checking.js'
 import { fileLimits } from './file-kinds.js'
 import { Problem, unavailable } from './problems.js'
 import type { StoredInput } from './store-input.js'

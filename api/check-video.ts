@@ -1,6 +1,6 @@
 import { runFfmpeg, safeInput } from '../infra/ffmpeg.js'
 import type { Size } from '../workflows/size-buckets.js'
-import type { MediaChecking } from './check-media.js'
+import type { MediaChecking } from './media-checking.js'
 import { leastSide, mostPixels } from './check-picture.js'
 import { mediaProblem } from './check-voice.js'
 import { videoFacts } from './container-facts.js'

@@ -1,7 +1,7 @@
 import { FfmpegFailed, runFfmpeg, safeInput } from '../infra/ffmpeg.js'
 import { analysisRate } from '../workflows/order.js'
 import { declaredSeconds, oggIsCutOff } from './container-facts.js'
-import type { MediaChecking } from './check-media.js'
+import type { MediaChecking } from './media-checking.js'
 import { Problem, unavailable } from './problems.js'
 import type { StoredInput } from './store-input.js'
 

@@ -1,5 +1,5 @@
 import { Router } from 'express'
-import type { ApiParts } from './app.js'
+import type { ApiParts } from './api-parts.js'
 import { logVideo } from './request-log.js'
 
 /** GET /v1/videos/{video_id}: one describe call, shared by all who ask at once, and the queue view. */

@@ -1,0 +1,28 @@
+import type { Client } from '@temporalio/client'
+import type { Log } from '../infra/log.js'
+import type { ApiMetrics } from './metrics.js'
+import type { Nodes } from './nodes.js'
+import type { VideoState } from './present-video.js'
+import type { QueueView } from './queue-view.js'
+import type { Readiness } from './readiness.js'
+import type { Receiving } from './receive-order.js'
+import type { Slots } from './slots.js'
+import type { VideoReader } from './video-reader.js'
+import type { VideoAnswer } from './video-schema.js'
+
+/** What the routes are made of; `api/main.ts` makes it once. */
+export type ApiParts = {
+  client: Client
+  log: Log
+  metrics: ApiMetrics
+  readiness: Readiness
+  receiving: Receiving
+  uploads: Slots
+  reader: VideoReader
+  queue: QueueView
+  nodes: Nodes
+  retentionDays: number
+  /** Aborted when this process drains. */
+  signal: AbortSignal
+  present: (state: VideoState) => Promise<VideoAnswer>
+}
