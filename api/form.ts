@@ -45,13 +45,18 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
   const collected = new CollectedParts<T>()
   const storing: Promise<void>[] = []
 
-  parser.on('error', (error) => fail(malformed(error)))
+  // Who stores a file leaves it unread when storing fails: that is an error of the file as well, and says nothing of the
+  // form. What is wrong, and what was removed because of it, `storeFile` tells when it has ended.
+  const broken = (error: unknown): void => {
+    if (!(error instanceof Error && error.name === 'AbortError')) fail(malformed(error))
+  }
+  parser.on('error', broken)
   parser.on('field', (name, text, { valueTruncated }) =>
     attempt(fail, () => collected.text(name, text, valueTruncated)),
   )
   parser.on('file', (name, file: Readable) => {
     // Listens before anybody reads: a body that ends too early is an error of the file and of the parser.
-    file.on('error', (error) => fail(malformed(error)))
+    file.on('error', broken)
     attempt(fail, () => {
       const part = collected.file(name)
       if (part === undefined) file.resume()

@@ -39,7 +39,7 @@ async function measure({ apiUrl }: Stack, client: Client): Promise<Row[]> {
   const get = (id: string) => fetch(`${apiUrl}/v1/videos/${id}`).then((response) => response.arrayBuffer())
   const ids: string[] = []
   // Known videos that are not in the queue: no worker serves their task queue.
-  for (let n = 0; n < 100; n++) ids.push(await startBenchVideo(client, { phase: 'completed', taskQueue: 'bench' }))
+  for (let n = 0; n < 100; n++) ids.push(await startBenchVideo(client, { phase: 'completed' }, 'bench'))
   const random = () => ids[Math.floor(Math.random() * ids.length)] ?? ''
 
   const status = async () => ({

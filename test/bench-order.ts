@@ -10,7 +10,7 @@ import {
   videoWorkflow,
 } from '../workflows/names.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
-import type { Phase, VideoInput } from '../workflows/video.js'
+import type { VideoInput, VideoMemo } from '../workflows/video.js'
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
 
 const file = { key: 'bench/none', bytes: 1, sha256: '0'.repeat(64) }
@@ -41,17 +41,19 @@ export function benchVideo(): VideoInput {
 /** The bare start that a submit is measured against, with the same memo and search attributes. */
 export async function startBenchVideo(
   client: Client,
-  { phase = 'queued', taskQueue = queues.videos }: { phase?: Phase; taskQueue?: string } = {},
+  memo: Partial<VideoMemo> = {},
+  taskQueue: string = queues.videos,
 ): Promise<string> {
   const input = benchVideo()
   const { videoId } = input.order
+  const known: VideoMemo = { ...queuedMemo(input), ...memo }
   await client.workflow.start(videoWorkflow, {
     workflowId: videoId,
     taskQueue,
     args: [input],
-    memo: { [videoMemoKey]: { ...queuedMemo(input), phase } },
+    memo: { [videoMemoKey]: known },
     typedSearchAttributes: [
-      { key: defineSearchAttributeKey(searchAttributes.phase, SearchAttributeType.KEYWORD), value: phase },
+      { key: defineSearchAttributeKey(searchAttributes.phase, SearchAttributeType.KEYWORD), value: known.phase },
       { key: defineSearchAttributeKey(searchAttributes.tenant, SearchAttributeType.KEYWORD), value: defaultTenant },
       { key: defineSearchAttributeKey(searchAttributes.priority, SearchAttributeType.INT), value: defaultPriority },
       { key: defineSearchAttributeKey(searchAttributes.changedAt, SearchAttributeType.DATETIME), value: new Date() },

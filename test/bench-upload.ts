@@ -12,7 +12,8 @@ import { toneWav } from './bench-client.js'
 import { percentile, type Row } from './bench-report.js'
 
 const partBytes = 8 * 2 ** 20
-const fileBytes = 480 * 2 ** 20
+/** Below the API's 500 MB a video. */
+const fileBytes = 470 * 2 ** 20
 const files = 2
 
 /** 1 GB of reference videos through the API, against the SDK's own multipart calls to the same MinIO. */
@@ -35,7 +36,7 @@ export async function benchUpload(stack: Stack): Promise<Row[]> {
     const [api, raw] = [percentile(rates.api, 0.5), percentile(rates.raw, 0.5)]
     return [
       {
-        what: `POST of ${files} videos of 480 MiB, checked and accepted`,
+        what: `POST of ${files} videos of 470 MiB, checked and accepted`,
         value: api,
         unit: 'MiB/s',
         baseline: { what: "the SDK's multipart, 4 parts of 8 MiB at once", value: raw },

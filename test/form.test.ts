@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type FilePart, readForm } from '../api/form.js'
 import { usualPatience } from '../api/pour-body.js'
@@ -164,4 +165,16 @@ test('a text where a file belongs is answered with how to send one', async () =>
     reading,
     (error: Problem) => error.param === 'audio' && /files=\[\("audio\[\]"/.test(error.message),
   )
+})
+
+test('a store that gives up in the middle of a file is heard, however long it tidies up', async () => {
+  const body = formOf([{ name: 'input_reference', file: 'a', type: 'video/mp4', body: 'x'.repeat(200_000) }])
+  const storeFile = async (_part: FilePart, file: AsyncIterable<Uint8Array>): Promise<never> => {
+    for await (const _chunk of file) break
+    await sleep(50)
+    throw new Problem('too_large', 'the video is larger than it may be')
+  }
+  const { signal } = new AbortController()
+  const read = readForm(requestOf(body, 10_000), { storeFile, patience: usualPatience, signal })
+  await assert.rejects(read, (error: unknown) => error instanceof Problem && error.word === 'too_large')
 })
