@@ -1,7 +1,8 @@
-import { Context } from '@temporalio/activity'
+import { ApplicationFailure, Context } from '@temporalio/activity'
 import type { JobRef, Progress, RunnerClient } from '../gaudi-runner/runner-client.js'
 import type { Log } from '../infra/log.js'
 import type { ObjectStore } from '../infra/object-store.js'
+import { objectKeys } from '../workflows/object-keys.js'
 import type { RenderProgress } from '../workflows/progress.js'
 import type { RenderRequest } from '../workflows/video-activities.js'
 import { ChunkCopies } from './chunk-copies.js'
@@ -37,10 +38,24 @@ export async function renderOnRunner(
     const frames = await follow(runner, job, copies, onProgress)
     await leave(runner, job, videoLog)
     return frames
-  } catch (error) {
+  } catch (failed) {
+    const error = done.count > 0 && isInputRefused(failed) ? await withoutChunks(store, job.jobId, failed) : failed
     if (leavesNodeIdle(error)) await leave(runner, job, videoLog)
     throw error
   }
+}
+
+/**
+ * Refused with a checkpoint among the inputs: it may be that of another engine or version, which is no fault of the client.
+ * Without it the next generation starts at the first chunk; if the other inputs are to blame, that one will say so.
+ */
+async function withoutChunks(store: ObjectStore, videoId: string, refusal: ApplicationFailure): Promise<unknown> {
+  await store.removeAll(objectKeys.chunks(videoId))
+  return failure('CheckpointRefused', refusal.message)
+}
+
+function isInputRefused(error: unknown): error is ApplicationFailure {
+  return error instanceof ApplicationFailure && error.type === 'InvalidInput'
 }
 
 async function follow(

@@ -163,6 +163,19 @@ test('an order that the ranks refuse fails with their words', async () => {
   assert.equal((await runner.client.describe()).state, 'IDLE')
 })
 
+test('a checkpoint that the ranks refuse costs its chunks, not the video', async () => {
+  const request = await aRequest('is refused')
+  const { videoId } = request.order
+  await play({ ...request, order: { ...(await aRequest()).order, videoId } }).result
+  await store.removeAll(objectKeys.chunkMark(videoId, 1))
+
+  await assert.rejects(play({ ...request, generation: 2 }).result, failedWith('CheckpointRefused'))
+  assert.equal((await storedChunks(store, videoId)).count, 0)
+  assert.equal((await runner.client.describe()).state, 'IDLE')
+  // From the first chunk on there is no checkpoint that could be to blame.
+  await assert.rejects(play({ ...request, generation: 3 }).result, failedWith('InvalidInput'))
+})
+
 test('a storage that is away for a while costs no chunk', async () => {
   const request = await aRequest()
   let refusals = 3

@@ -13,6 +13,8 @@ export const failures = {
   RunnerLost: 'world',
   WorkerLost: 'world',
   StorageAway: 'world',
+  /** What was rendered so far cannot be gone on from, by another engine or version: rendered anew from the first chunk. */
+  CheckpointRefused: 'world',
   RankFailed: 'service',
   OutOfMemory: 'service',
   NotANumber: 'service',
