@@ -67,10 +67,13 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
     parser.on(event, () => fail(new Problem('too_large', 'the form has too many parts')))
   }
 
+  let noEnd: NodeJS.Timeout | undefined
   try {
     const closed = once(parser, 'close', { signal: stop })
     closed.catch(() => undefined) // awaited below, unless pouring fails first
     const bytes = await pourBody(req, parser, options.patience, stop)
+    // busboy 1.6 never ends a file whose content begins with the boundary, and no more bytes will come.
+    noEnd = setTimeout(() => fail(malformed(new Error('a file in it has no end'))), options.patience.storeStallMs)
     await closed
     await Promise.all(storing)
     stop.throwIfAborted()
@@ -80,6 +83,8 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
     parser.destroy()
     await Promise.allSettled(storing)
     throw stop.reason
+  } finally {
+    clearTimeout(noEnd)
   }
 }
 

@@ -1,5 +1,4 @@
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client'
-import { NativeConnection } from '@temporalio/worker'
 import { callDeadlines } from './temporal-deadlines.js'
 
 export { prepareNamespace } from './temporal-namespace.js'
@@ -9,13 +8,6 @@ export type TemporalAddress = { TEMPORAL_ADDRESS: string; TEMPORAL_NAMESPACE: st
 export type TemporalClient = AsyncDisposable & {
   client: Client
   connection: Connection
-  /** Resolves when the server answers; rejects with why not, within 3 s. */
-  ping(): Promise<void>
-}
-
-export type TemporalWorkerConnection = AsyncDisposable & {
-  client: Client
-  connection: NativeConnection
   /** Resolves when the server answers; rejects with why not, within 3 s. */
   ping(): Promise<void>
 }
@@ -40,18 +32,8 @@ export async function connectTemporal(settings: TemporalAddress): Promise<Tempor
   }
 }
 
-/** A worker's connection. Stop the workers that use it before it is disposed of. */
-export async function connectWorker(settings: TemporalAddress): Promise<TemporalWorkerConnection> {
-  const connection = await NativeConnection.connect({ address: settings.TEMPORAL_ADDRESS, tls: false })
-  return {
-    client: new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE }),
-    connection,
-    ping: () => ping(connection),
-    [Symbol.asyncDispose]: () => connection.close(),
-  }
-}
-
-async function ping(connection: Connection | NativeConnection): Promise<void> {
+/** Of a client's connection or a worker's. */
+export async function ping(connection: Pick<Connection, 'withDeadline' | 'workflowService'>): Promise<void> {
   await connection.withDeadline(Date.now() + pingMs, async () => {
     await connection.workflowService.getSystemInfo({})
   })

@@ -39,7 +39,8 @@ async function outcome(body: Buffer, pieceBytes: number): Promise<Read | string>
   }
   const { signal } = new AbortController()
   try {
-    const form = await readForm(requestOf(body, pieceBytes), { storeFile, patience: usualPatience, signal })
+    const patience = { ...usualPatience, storeStallMs: 50 }
+    const form = await readForm(requestOf(body, pieceBytes), { storeFile, patience, signal })
     return { texts: [...form.texts], reference: form.reference, voices: form.voices }
   } catch (error) {
     assert.ok(error instanceof Problem, String(error))
@@ -84,9 +85,23 @@ const anyPart = fc.record({
   body: trouble,
 })
 
+/** The boundary at the start of a line within a content, which no sender may choose: busboy 1.6 reads it otherwise in pieces. */
+const holdsBoundary = ({ body }: Part): boolean => `\r\n${body}`.includes(`\r\n--${boundary}`)
+
+test('a form that holds its own boundary ends one way or the other, and nothing is left running', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyPart, { maxLength: 6 }), fc.constantFrom(1, 3, 1000), async (parts, pieceBytes) => {
+      fc.pre(parts.some(holdsBoundary))
+      await outcome(formOf(parts), pieceBytes)
+    }),
+    { numRuns: 150 },
+  )
+})
+
 test('any form is read or refused the same whole, in 3-byte and in 1-byte pieces, and nothing is left running', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyPart, { maxLength: 6 }), async (parts) => {
+      fc.pre(!parts.some(holdsBoundary))
       const body = formOf(parts)
       const whole = await outcome(body, body.length)
       assert.deepEqual(await outcome(body, 3), whole)
@@ -177,4 +192,13 @@ test('a store that gives up in the middle of a file is heard, however long it ti
   const { signal } = new AbortController()
   const read = readForm(requestOf(body, 10_000), { storeFile, patience: usualPatience, signal })
   await assert.rejects(read, (error: unknown) => error instanceof Problem && error.word === 'too_large')
+})
+
+test('a file whose content begins with the boundary has no end, and is given up', async () => {
+  const part = (body: string): Part => ({ name: 'input_reference', file: 'a', type: 'video/mp4', body })
+  const body = formOf([part(`--${boundary}\r\n--\r\n--cut`), { name: 'prompt', body: 'p' }])
+  const patience = { ...usualPatience, storeStallMs: 50 }
+  const { signal } = new AbortController()
+  const read = readForm(requestOf(body, 3), { storeFile: collect, patience, signal })
+  await assert.rejects(read, (error: unknown) => error instanceof Problem && error.word === 'malformed_request')
 })
