@@ -1,28 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { wavHeader } from '../activities/wav-header.js'
+import { analysisRate } from '../workflows/order.js'
 
 export type BenchFile = { name: string; bytes: Uint8Array<ArrayBuffer> }
 
 /** A second or so of a spoken-like tone: 16 bit mono WAV. */
-export function toneWav(seconds: number, rate = 16_000): BenchFile {
-  const samples = Math.round(seconds * rate)
-  const wav = Buffer.alloc(44 + samples * 2)
-  wav.write('RIFF', 0)
-  wav.writeUInt32LE(36 + samples * 2, 4)
-  wav.write('WAVEfmt ', 8)
-  wav.writeUInt32LE(16, 16)
-  wav.writeUInt16LE(1, 20)
-  wav.writeUInt16LE(1, 22)
-  wav.writeUInt32LE(rate, 24)
-  wav.writeUInt32LE(rate * 2, 28)
-  wav.writeUInt16LE(2, 32)
-  wav.writeUInt16LE(16, 34)
-  wav.write('data', 36)
-  wav.writeUInt32LE(samples * 2, 40)
+export function toneWav(seconds: number): BenchFile {
+  const samples = Math.round(seconds * analysisRate)
+  const sound = Buffer.alloc(samples * 2)
   for (let i = 0; i < samples; i++) {
-    const loudness = Math.sin((i / rate) * 12) ** 2
-    wav.writeInt16LE(Math.round(9000 * loudness * Math.sin((i / rate) * 1200)), 44 + i * 2)
+    const loudness = Math.sin((i / analysisRate) * 12) ** 2
+    sound.writeInt16LE(Math.round(9000 * loudness * Math.sin((i / analysisRate) * 1200)), i * 2)
   }
-  return { name: 'voice.wav', bytes: Uint8Array.from(wav) }
+  return { name: 'voice.wav', bytes: Uint8Array.from(Buffer.concat([wavHeader(samples), sound])) }
 }
 
 /** Sends a video as a client would; its id. Throws with the answer when it is refused. */
