@@ -72,6 +72,8 @@ async function follow(
       case 'chunk':
         copies.add(event.chunk)
         break
+      case 'interrupted':
+        break // the runner goes on by itself
       case 'finished':
         return await copies.finished()
       case 'failed': {

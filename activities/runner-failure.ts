@@ -8,6 +8,7 @@ const reasons = {
   ENGINE: 'RankFailed',
   RANK_DIED: 'RankFailed',
   RANK_STALLED: 'RankFailed',
+  NODE_FAILED: 'RunnerLost',
   BAD_INPUT: 'InvalidInput',
   OUT_OF_MEMORY: 'OutOfMemory',
   NOT_A_NUMBER: 'NotANumber',

@@ -124,6 +124,14 @@ export class JobSlot {
     return job
   }
 
+  /** Lets the running chunk be finished first; returns the job as it stands, undefined if it is not held. */
+  abortAfterChunk(name: JobName): Job | undefined {
+    const job = this.#held
+    if (!job?.is(name)) return undefined
+    if (job.state === 'RUNNING') this.#options.ranks.abortAfterChunk(name.jobId)
+    return job
+  }
+
   /** Throws FAILED_PRECONDITION for a job that still runs; nothing for one that is not held. */
   async release(name: JobName): Promise<void> {
     const job = this.#held

@@ -109,5 +109,8 @@ export type RankOrder = {
 /** `directory`: absolute; holds `reference`, `voice-1.wav`, perhaps `voice-2.wav` and `checkpoint`, and takes the artifacts. */
 export type RenderCommand = { type: 'render'; job: string; generation: number; directory: string; order: RankOrder }
 
+/** `after_chunk`: the running chunk is finished and handed over before `aborted` is said. */
+export type AbortCommand = { type: 'abort'; job: string; after_chunk?: true }
+
 /** One line to rank 0. */
-export type RunnerCommand = RenderCommand | { type: 'abort'; job: string }
+export type RunnerCommand = RenderCommand | AbortCommand

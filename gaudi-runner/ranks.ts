@@ -64,6 +64,11 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
     this.#group?.send({ type: 'abort', job })
   }
 
+  /** Asks for the job's end as soon as its running chunk has been handed over. */
+  abortAfterChunk(job: string): void {
+    this.#group?.send({ type: 'abort', job, after_chunk: true })
+  }
+
   /** Ends the running group, which is started again. */
   break(blame: Blame): void {
     this.#group?.break(blame)

@@ -5,6 +5,7 @@ import type { ChunkDone__Output as ChunkDone } from './generated/text2video/runn
 import type { Description__Output as Description } from './generated/text2video/runner/v1/Description.js'
 import type { Failed__Output as Failed } from './generated/text2video/runner/v1/Failed.js'
 import type { Finished__Output as Finished } from './generated/text2video/runner/v1/Finished.js'
+import type { Interrupted__Output as Interrupted } from './generated/text2video/runner/v1/Interrupted.js'
 import type { Job__Output as Job } from './generated/text2video/runner/v1/Job.js'
 import type { JobEvent__Output as JobEvent } from './generated/text2video/runner/v1/JobEvent.js'
 import type { JobRef__Output as JobRef } from './generated/text2video/runner/v1/JobRef.js'
@@ -14,13 +15,15 @@ import { RunnerCallFailed } from './runner-call-failed.js'
 import { loadRunnerProto, maxMessageBytes } from './runner-proto.js'
 import { sendSubmission, type SubmittedFile } from './send-submission.js'
 
-export type { Artifact, ChunkDone, Description, Failed, Finished, Job, JobRef, Order, Progress, SubmittedFile }
+export type { Artifact, ChunkDone, Description, Failed, Finished, Interrupted, Job, JobRef, Order, Progress }
+export type { SubmittedFile }
 export { RunnerCallFailed }
 
 /** An event of a job: exactly the field that `event` names is there. */
 export type RunnerEvent = { sequence: number } & (
   | { event: 'progress'; progress: Progress }
   | { event: 'chunk'; chunk: ChunkDone }
+  | { event: 'interrupted'; interrupted: Interrupted }
   | { event: 'finished'; finished: Finished }
   | { event: 'failed'; failed: Failed }
   | { event: 'aborted' }
@@ -41,8 +44,11 @@ export interface RunnerClient extends AsyncDisposable {
   watch(job: JobRef, fromSequence: number, options?: CallOptions): AsyncIterable<RunnerEvent>
   /** The artifact's bytes. Throws `DamagedArtifact` at the end if length or sha256 is not what the event said. */
   fetch(job: JobRef, artifact: Artifact, options?: CallOptions): AsyncIterable<Buffer>
-  /** Answers once the ranks are free; by default waits up to 3 minutes for that. */
-  abort(job: JobRef, options?: CallOptions): Promise<Job>
+  /**
+   * Answers once the ranks are free; by default waits up to 3 minutes for that. With `afterChunk` it answers at once, and
+   * the job's last event comes when its running chunk is there.
+   */
+  abort(job: JobRef, options?: CallOptions & { afterChunk?: boolean }): Promise<Job>
   release(job: JobRef, options?: CallOptions): Promise<void>
 }
 
@@ -91,7 +97,8 @@ export function connectRunner(address: string): RunnerClient {
           `${artifact.name}: ${bytes} bytes came, not the ${artifact.bytes} that were announced`,
         )
     },
-    abort: (job, options) => unary('Abort', options, 180_000, (call, answer) => client.abort(job, call, answer)),
+    abort: ({ jobId, generation }, { afterChunk = false, ...options } = {}) =>
+      unary('Abort', options, 180_000, (call, answer) => client.abort({ jobId, generation, afterChunk }, call, answer)),
     async release(job, options) {
       await unary('Release', options, 10_000, (call, answer) => client.release(job, call, answer))
     },
@@ -148,9 +155,11 @@ function isServiceError(error: unknown): error is ServiceError {
 }
 
 /** Undefined for an event of a newer contract: its number is skipped. */
-function knownEvent({ sequence, event, progress, chunk, finished, failed }: JobEvent): RunnerEvent | undefined {
+function knownEvent({ sequence, event, ...events }: JobEvent): RunnerEvent | undefined {
+  const { progress, chunk, interrupted, finished, failed } = events
   if (event === 'progress' && progress) return { sequence, event, progress }
   if (event === 'chunk' && chunk) return { sequence, event, chunk }
+  if (event === 'interrupted' && interrupted) return { sequence, event, interrupted }
   if (event === 'finished' && finished) return { sequence, event, finished }
   if (event === 'failed' && failed) return { sequence, event, failed }
   return event === 'aborted' ? { sequence, event } : undefined

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import type { AbortRequest__Output as AbortRequest } from './generated/text2video/runner/v1/AbortRequest.js'
 import type { Bytes } from './generated/text2video/runner/v1/Bytes.js'
 import type { Description } from './generated/text2video/runner/v1/Description.js'
 import type { FetchRequest__Output as FetchRequest } from './generated/text2video/runner/v1/FetchRequest.js'
@@ -58,10 +59,11 @@ export function runnerService({
       for await (const data of file) yield { data: data as Buffer }
     }),
 
-    Abort: unary(log, async (ref: JobRef) => {
+    Abort: unary(log, async ({ afterChunk, ...ref }: AbortRequest) => {
       const name = named(ref)
+      const job = afterChunk ? slot.abortAfterChunk(name) : await slot.abort(name)
       // What is not held does not run: to whoever wants it stopped, that is the same.
-      return (await slot.abort(name))?.view ?? { ...name, state: 'ABORTED' as const, lastSequence: 0 }
+      return job?.view ?? { ...name, state: 'ABORTED' as const, lastSequence: 0 }
     }),
 
     Release: unary(log, async (ref: JobRef) => {

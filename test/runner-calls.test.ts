@@ -135,6 +135,17 @@ test('a runner renders one job after another', async (t) => {
     assert.equal((await client.describe()).rankRestarts, 0)
   })
 
+  await t.test('an abort after the running chunk lets that chunk be announced', async () => {
+    const name = { jobId: 'video_6', generation: 1 }
+    await client.submit(anOrder(name), twoFiles())
+    assert.equal((await client.abort(name, { afterChunk: true })).state, 'RUNNING')
+    const kept = (await eventsOf(client, name)).map(({ event }) => event).filter((event) => event !== 'progress')
+    assert.deepEqual(kept, ['chunk', 'aborted'])
+    await client.release(name)
+    const gone = { ...name, state: 'ABORTED', lastSequence: 0 }
+    assert.deepEqual(await client.abort(name, { afterChunk: true }), gone)
+  })
+
   await t.test('input that the ranks refuse fails the job and leaves the ranks up', async () => {
     const name = { jobId: 'video_4', generation: 1 }
     await client.submit(anOrder({ ...name, prompt: 'is refused' }), twoFiles())
@@ -154,7 +165,16 @@ test('a runner renders one job after another', async (t) => {
     await client.release(name)
   })
 
-  assert.deepEqual(runner.ended, ['FINISHED', 'FINISHED', 'ABORTED', 'FINISHED', 'ABORTED', 'FAILED', 'FINISHED'])
+  assert.deepEqual(runner.ended, [
+    'FINISHED',
+    'FINISHED',
+    'ABORTED',
+    'FINISHED',
+    'ABORTED',
+    'ABORTED',
+    'FAILED',
+    'FINISHED',
+  ])
 })
 
 test('a wrong or broken submission leaves nothing behind', async (t) => {
