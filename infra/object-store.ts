@@ -34,6 +34,13 @@ export interface ObjectStore extends AsyncDisposable {
   ): Promise<Uploaded>
   /** Stores a small body at once. */
   put(key: string, body: Uint8Array | string, options?: { contentType?: string }): Promise<void>
+  /**
+   * Stores a small body only where there is no object of this key; false if there is one. A lost answer is asked for again, so
+   * false may come although the object is the one just sent: who must know compares what lies there.
+   */
+  create(key: string, body: Uint8Array | string, options?: { contentType?: string }): Promise<boolean>
+  /** Stores a small body only in place of the object with this ETag; false if another, or none, is there. */
+  replace(key: string, body: Uint8Array | string, etag: string, options?: { contentType?: string }): Promise<boolean>
   get(key: string, options?: GetOptions): Promise<Got>
   /** A small object whole, up to `limitBytes` (1 MiB); undefined when there is none. */
   read(key: string, limitBytes?: number): Promise<Buffer | undefined>

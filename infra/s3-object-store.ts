@@ -5,6 +5,7 @@ import {
   HeadObjectCommand,
   paginateListObjectsV2,
   PutObjectCommand,
+  type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
@@ -73,9 +74,20 @@ class S3ObjectStore implements ObjectStore {
   }
 
   async put(key: string, body: Uint8Array | string, { contentType }: { contentType?: string } = {}): Promise<void> {
-    const Body = typeof body === 'string' ? Buffer.from(body) : body
-    const object = { Bucket: this.#bucket, Key: key, Body, ContentLength: Body.length, ContentType: contentType }
-    await calling(this.#s3.send(new PutObjectCommand(object)))
+    await calling(this.#s3.send(new PutObjectCommand(this.#small(key, body, contentType))))
+  }
+
+  create(key: string, body: Uint8Array | string, { contentType }: { contentType?: string } = {}): Promise<boolean> {
+    return this.#putIf({ ...this.#small(key, body, contentType), IfNoneMatch: '*' })
+  }
+
+  replace(
+    key: string,
+    body: Uint8Array | string,
+    etag: string,
+    { contentType }: { contentType?: string } = {},
+  ): Promise<boolean> {
+    return this.#putIf({ ...this.#small(key, body, contentType), IfMatch: etag })
   }
 
   get(key: string, options: GetOptions = {}): Promise<Got> {
@@ -131,6 +143,21 @@ class S3ObjectStore implements ObjectStore {
     return removed
   }
 
+  #small(key: string, body: Uint8Array | string, contentType: string | undefined) {
+    const Body = typeof body === 'string' ? Buffer.from(body) : body
+    return { Bucket: this.#bucket, Key: key, Body, ContentLength: Body.length, ContentType: contentType }
+  }
+
+  async #putIf(object: PutObjectCommandInput): Promise<boolean> {
+    try {
+      await this.#s3.send(new PutObjectCommand(object))
+      return true
+    } catch (error) {
+      if (isUnmet(statusOf(error))) return false
+      throw storageError(error)
+    }
+  }
+
   readUrl(key: string, seconds: number): Promise<string> {
     const command = new GetObjectCommand({ Bucket: this.#bucket, Key: key })
     return getSignedUrl(this.#s3, command, { expiresIn: seconds })
@@ -145,6 +172,11 @@ class S3ObjectStore implements ObjectStore {
     this.#s3.destroy()
     return Promise.resolve()
   }
+}
+
+/** Another object is there, none is, or another request for the key was under way and came first. */
+function isUnmet(status: number | undefined): boolean {
+  return status === 412 || status === 404 || status === 409
 }
 
 type Found = { ETag?: string | undefined; LastModified?: Date | undefined }

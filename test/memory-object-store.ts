@@ -68,6 +68,18 @@ export class MemoryObjectStore implements ObjectStore {
     this.objects.set(key, Buffer.from(body))
   }
 
+  async create(key: string, body: Uint8Array | string): Promise<boolean> {
+    if (this.objects.has(key)) return false
+    await this.put(key, body)
+    return true
+  }
+
+  async replace(key: string, body: Uint8Array | string): Promise<boolean> {
+    if (!this.objects.has(key)) return false
+    await this.put(key, body)
+    return true
+  }
+
   async get(key: string, { range }: GetOptions = {}): Promise<Got> {
     await Promise.resolve()
     const body = this.objects.get(key)

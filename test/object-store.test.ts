@@ -173,3 +173,16 @@ test('removeAll removes more objects than S3 lists at once', async () => {
   }
   assert.equal(await store.removeAll(`${prefix}many/`), 1_005)
 })
+
+test('of several that create one object at once, one does, and only who knows the last one replaces it', async () => {
+  const key = `${prefix}claim.json`
+  const created = await Promise.all(['a', 'b', 'c', 'd'].map((body) => store.create(key, body)))
+  assert.equal(created.filter(Boolean).length, 1)
+  assert.equal(String(await stored(key)), ['a', 'b', 'c', 'd'][created.indexOf(true)])
+  const { etag = '' } = (await store.head(key)) ?? {}
+  const replaced = await Promise.all(['e', 'f'].map((body) => store.replace(key, body, etag)))
+  assert.equal(replaced.filter(Boolean).length, 1)
+  assert.equal(await store.replace(key, 'g', etag), false)
+  assert.equal(String(await stored(key)), ['e', 'f'][replaced.indexOf(true)])
+  assert.equal(await store.replace(`${key}.never`, 'x', etag), false)
+})
