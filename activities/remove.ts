@@ -4,19 +4,24 @@ import { objectKeys } from '../workflows/object-keys.js'
 import type { VideoActivities } from '../workflows/video-activities.js'
 import { startHeartbeats } from './heartbeats.js'
 
-/** Removes every object of a video; with nothing left to remove it succeeds as well. */
+/** Removes the objects of a video, all or those that were made of its inputs; with nothing left to remove it succeeds as well. */
 export function createRemoveActivities({
   store,
   log,
 }: {
   store: Pick<ObjectStore, 'removeAll'>
   log: Log
-}): Pick<VideoActivities, 'remove'> {
+}): Pick<VideoActivities, 'remove' | 'removeMade'> {
   return {
-    async remove(videoId) {
-      using _beats = startHeartbeats(5000)
-      const objects = await store.removeAll(objectKeys.video(videoId))
-      log.info({ event: 'removed', video: videoId, objects }, `removed ${objects} objects`)
-    },
+    remove: (videoId) => removeUnder(videoId, [objectKeys.video(videoId)]),
+    removeMade: (videoId) =>
+      removeUnder(videoId, [objectKeys.chunks(videoId), objectKeys.prepared(videoId), objectKeys.output(videoId)]),
+  }
+
+  async function removeUnder(videoId: string, prefixes: string[]): Promise<void> {
+    using _beats = startHeartbeats(5000)
+    let objects = 0
+    for (const prefix of prefixes) objects += await store.removeAll(prefix)
+    log.info({ event: 'removed', video: videoId, objects }, `removed ${objects} objects`)
   }
 }

@@ -3,7 +3,14 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import { workflowCode } from '../activities/workflow-code.js'
 import { connectTemporal, prepareNamespace, type TemporalClient } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
-import { deleteUpdate, queues, renderStartedSignal, searchAttributes, videoMemoKey } from '../workflows/names.js'
+import {
+  cancelUpdate,
+  deleteUpdate,
+  queues,
+  renderStartedSignal,
+  searchAttributes,
+  videoMemoKey,
+} from '../workflows/names.js'
 import type { Order } from '../workflows/order.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
 import type { VideoInput, VideoMemo } from '../workflows/video.js'
@@ -40,6 +47,7 @@ export function willing(): VideoActivities {
     prepare: async ({ reference, voices }) => ({ reference, voices }),
     render: async () => ({ chunks: 2, frames: 100 }),
     assemble: async () => ({ bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }),
+    removeMade: async () => {},
     remove: async () => {},
   }
 }
@@ -56,6 +64,7 @@ export type StagedVideo = {
   memo(): Promise<VideoMemo>
   /** Resolves when the video is in this phase. */
   reached(phase: VideoMemo['phase']): Promise<VideoMemo>
+  cancel(): Promise<VideoMemo>
   remove(): Promise<VideoMemo>
   /** What a node tells at the start of a render. */
   tellStarted(generation: number, node?: string): Promise<void>
@@ -84,6 +93,7 @@ export async function openStage(): Promise<Stage> {
     prepare: (order) => played(order.videoId).prepare(order),
     render: (request: RenderRequest): Promise<Rendered> => played(request.order.videoId).render(request),
     assemble: (order, rendered) => played(order.videoId).assemble(order, rendered),
+    removeMade: (videoId) => played(videoId).removeMade(videoId),
     remove: (videoId) => played(videoId).remove(videoId),
   }
   const common = { connection: native.connection, namespace, activities, maxHeartbeatThrottleInterval: 100 }
@@ -118,6 +128,7 @@ export async function openStage(): Promise<Stage> {
           await until(`phase ${phase}`, async () => (await memo()).phase === phase)
           return await memo()
         },
+        cancel: () => handle.executeUpdate<VideoMemo, []>(cancelUpdate),
         remove: () => handle.executeUpdate<VideoMemo, []>(deleteUpdate),
         tellStarted: (generation, node = 'n1') =>
           handle.signal(renderStartedSignal, { node, generation, at: Date.now() }),

@@ -57,6 +57,26 @@ export const stories = {
       },
     })
     await video.reached('processing')
+    await video.cancel()
+    await video.remove()
+    return video
+  },
+
+  async 'cancelled-while-queued'(stage) {
+    const video = await stage.start({ prepare: untilCancelled })
+    await video.cancel()
+    await video.remove()
+    return video
+  },
+
+  async 'cancelled-in-the-web-ui'(stage) {
+    const video: StagedVideo = await stage.start({
+      async render() {
+        await video.tellStarted(1)
+        return await untilCancelled()
+      },
+    })
+    await video.reached('processing')
     await video.handle.cancel()
     await video.reached('cancelled')
     await video.remove()

@@ -13,12 +13,21 @@ export const videoMemoKey = 'video'
 /** Update: removes the video; rejected while it is being processed. Answers with the last `VideoMemo`. */
 export const deleteUpdate = 'delete'
 
+/**
+ * Update: stops a video that is not over and removes what was made of it; its inputs stay until it is deleted or expires. Once it
+ * is cancelled, the same again answers alike. Answers with the `VideoMemo`, whose phase is `cancelled` from then on.
+ */
+export const cancelUpdate = 'cancel'
+
 /** Signal of a `render` activity to its workflow: it has begun on a node (`RenderStarted`). */
 export const renderStartedSignal = 'renderStarted'
 export type RenderStarted = { node: string; generation: number; at: number }
 
 /** `ApplicationFailure.type` with which the `delete` update is refused while the video is processed. */
 export const deleteRefused = 'VideoIsProcessing'
+
+/** `ApplicationFailure.type` with which the `cancel` update is refused for a completed or failed video. */
+export const cancelRefused = 'VideoIsOver'
 
 /** Search attributes: lists, queue positions and deltas. Their types are made known to the server at start-up. */
 export const searchAttributes = {

@@ -5,6 +5,7 @@ export const objectKeys = {
   reference: (id: string, extension: string) => `videos/${id}/input/reference.${extension}`,
   voice: (id: string, index: number, extension: string) => `videos/${id}/input/audio-${index + 1}.${extension}`,
   /** What the ranks read: a picture as uploaded or a video at a constant rate; voices as 16 kHz mono WAV. */
+  prepared: (id: string) => `videos/${id}/prepared/`,
   preparedReference: (id: string, extension: string) => `videos/${id}/prepared/reference.${extension}`,
   preparedVoice: (id: string, index: number) => `videos/${id}/prepared/voice-${index + 1}.wav`,
   chunkSegment: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.mp4`,

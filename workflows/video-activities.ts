@@ -29,6 +29,8 @@ export type VideoActivities = {
   render(request: RenderRequest): Promise<Rendered>
   /** Queue `media`: makes the finished file of the chunks and the uploaded sound. */
   assemble(order: Order, rendered: Rendered): Promise<VideoFile>
+  /** Queue `videos`: removes what was made of a video's inputs, and leaves those. */
+  removeMade(videoId: string): Promise<void>
   /** Queue `videos`: removes every object of the video. */
   remove(videoId: string): Promise<void>
 }

@@ -12,15 +12,16 @@ import {
   sleep,
 } from '@temporalio/workflow'
 import { failures } from './failures.js'
-import { deleteRefused, deleteUpdate, queues } from './names.js'
+import { cancelRefused, cancelUpdate, deleteRefused, deleteUpdate, queues } from './names.js'
 import { despiteOwnFaults, logFault } from './own-faults.js'
 import { readFailure } from './read-failure.js'
 import { renderGenerations } from './render-generations.js'
-import type { VideoInput, VideoMemo } from './video.js'
+import { isOver, type VideoInput, type VideoMemo } from './video.js'
 import type { VideoActivities } from './video-activities.js'
 import { VideoRecord } from './video-record.js'
 
 const deletion = defineUpdate<VideoMemo>(deleteUpdate)
+const cancellation = defineUpdate<VideoMemo>(cancelUpdate)
 
 /** The world's faults are tried again without end; activities mark all others as not to be retried. */
 const worldRetry = {
@@ -48,27 +49,44 @@ const { assemble } = proxyActivities<Pick<VideoActivities, 'assemble'>>({
   cancellationType: whenEnded,
   summary: 'chunks and the uploaded sound to one file',
 })
-const { remove } = proxyActivities<Pick<VideoActivities, 'remove'>>({
+const removal = {
   taskQueue: queues.videos,
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
   retry: worldRetry,
   cancellationType: whenEnded,
+} as const
+const { remove } = proxyActivities<Pick<VideoActivities, 'remove'>>({
+  ...removal,
   summary: 'every object of the video',
 })
+const { removeMade } = proxyActivities<Pick<VideoActivities, 'removeMade'>>({
+  ...removal,
+  summary: 'prepared inputs, chunks and file of a cancelled video',
+})
+
+/** What was made of a cancelled video is gone within this time, or its owner is answered all the same. */
+const cancelAnswerMs = 5_000
 
 /**
  * One video, from its acceptance to its removal: queued, processing, completed or failed or cancelled, kept until it is
  * deleted or expires, deleting, closed. An open workflow is a video that exists.
  *
- * A cancel request stops the render and leaves the video `cancelled`; what follows cannot be cancelled any more.
+ * `cancel` makes it cancelled at once, whatever is under way; then the render is stopped and what was made is removed. A
+ * cancel request from the web UI does the same. What follows cannot be cancelled any more.
  */
 export async function video(input: VideoInput): Promise<void> {
   const { order, retentionMs } = input
   const record = new VideoRecord(input)
   const making = new CancellationScope()
   let deleted: VideoMemo | undefined
+  let cleared = false
   let removed = false
+
+  const end = (ending: Partial<VideoMemo>) => {
+    const endedAt = Date.now()
+    record.change({ ...ending, endedAt, expiresAt: endedAt + retentionMs }, ['node'])
+  }
 
   setHandler(
     deletion,
@@ -82,6 +100,20 @@ export async function video(input: VideoInput): Promise<void> {
     },
     { validator: () => refuseWhileProcessing(record.memo) },
   )
+  setHandler(
+    cancellation,
+    async () => {
+      if (record.memo.phase !== 'cancelled') {
+        record.now('being cancelled')
+        end(cancelled)
+        making.cancel()
+      }
+      const { memo } = record
+      await CancellationScope.nonCancellable(() => condition(() => cleared || removed, cancelAnswerMs))
+      return memo
+    },
+    { validator: () => refuseWhenOver(record.memo) },
+  )
 
   let ending: Partial<VideoMemo>
   try {
@@ -92,14 +124,20 @@ export async function video(input: VideoInput): Promise<void> {
 
   await CancellationScope.nonCancellable(async () => {
     if (deleted === undefined) {
-      const endedAt = Date.now()
+      // What was finished in the moment of its cancellation is cancelled all the same: its owner was told so.
+      if (record.memo.phase !== 'cancelled') end(ending)
+      if (record.memo.phase === 'cancelled') {
+        record.now('removing what was made')
+        await whateverItTakes(() => removeMade(order.videoId))
+        cleared = true
+      }
       record.now('kept until it is deleted or expires')
-      record.change({ ...ending, endedAt, expiresAt: endedAt + retentionMs }, ['node'])
-      await condition(() => deleted !== undefined, retentionMs)
+      const leftMs = (record.memo.expiresAt ?? 0) - Date.now()
+      await condition(() => deleted !== undefined, Math.max(1, leftMs))
     }
     record.now('removing every object')
     record.change({ phase: 'deleting' }, ['node'])
-    await removeAll(order.videoId)
+    await whateverItTakes(() => remove(order.videoId))
     removed = true
     await condition(allHandlersFinished)
   })
@@ -110,6 +148,15 @@ function refuseWhileProcessing({ phase }: VideoMemo): void {
   throw ApplicationFailure.create({
     type: deleteRefused,
     message: 'the video is being processed; it can be deleted once that has ended',
+    nonRetryable: true,
+  })
+}
+
+function refuseWhenOver({ phase }: VideoMemo): void {
+  if (!isOver(phase)) return
+  throw ApplicationFailure.create({
+    type: cancelRefused,
+    message: phase === 'deleting' ? 'the video is being deleted' : `the video has ${phase}: it can only be deleted`,
     nonRetryable: true,
   })
 }
@@ -125,11 +172,11 @@ async function make({ order }: VideoInput, record: VideoRecord): Promise<Partial
   return { phase: 'completed', file }
 }
 
-/** The objects of a removed video must go, whatever it takes: a fault of ours only delays it. */
-async function removeAll(videoId: string): Promise<void> {
+/** Objects that are to go must go: a fault of ours only delays it. */
+async function whateverItTakes(removal: () => Promise<void>): Promise<void> {
   for (let faults = 1; ; faults++) {
     try {
-      return await remove(videoId)
+      return await removal()
     } catch (error) {
       logFault(readFailure(error), faults)
       await sleep('10 minutes')
@@ -137,10 +184,11 @@ async function removeAll(videoId: string): Promise<void> {
   }
 }
 
+const cancelled = { phase: 'cancelled', error: { word: 'Cancelled', message: 'the video was cancelled' } } as const
+
 /** How a video ends that was not completed. A bug in the workflow is thrown on: its task fails until it is mended. */
 function endingOf(error: unknown): Partial<VideoMemo> {
-  if (isCancellation(error))
-    return { phase: 'cancelled', error: { word: 'Cancelled', message: 'the video was cancelled' } }
+  if (isCancellation(error)) return cancelled
   const { word, message } = readFailure(error)
   if (failures[word] === 'service') log.error('the video failed by a fault of ours', { word, message })
   return { phase: 'failed', error: { word, message } }

@@ -8,11 +8,14 @@ import type { Order } from './order.js'
  * processing  a node renders it, or its file is being assembled
  * completed   the file can be downloaded, until it is deleted or expires
  * failed      it will not be rendered; `error` says why; the inputs stay until deletion or expiry
- * cancelled   stopped by its owner (the original service has no word for it: shown as an error)
+ * cancelled   stopped by its owner (the original service has no word for it: shown as an error); the inputs stay
  * deleting    its objects are being removed; afterwards the workflow closes, and the video is a 404
  */
 export const phases = ['queued', 'processing', 'completed', 'failed', 'cancelled', 'deleting'] as const
 export type Phase = (typeof phases)[number]
+
+/** Videos that are over one way or another, and can no longer be cancelled. */
+export const isOver = (phase: Phase): boolean => phase === 'completed' || phase === 'failed' || phase === 'deleting'
 
 /** Unfinished videos: the ones that the queue view holds and that others wait behind. */
 export const unfinishedPhases = ['queued', 'processing'] as const satisfies readonly Phase[]
