@@ -1,18 +1,23 @@
 import { z } from 'zod'
+import { presets } from '../workflows/order.js'
+import { presetsInWords, presetValues } from './presets.js'
+
+/** What the published pipeline guides away from: `sample_neg_prompt` in its wan/configs/wan_multitalk_14B.py. */
+export const publishedNegativePrompt =
+  'bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall gray, ' +
+  'worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, ' +
+  'poorly drawn faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three legs, ' +
+  'many people in the background, walking backwards'
+
+const usual = presetValues.quality
 
 /**
  * The text parameters of POST /v1/videos: names, defaults and bounds of the contract. Requests are checked with this
  * schema, `/openapi.json` is made from it, and the words of a refusal are read from it. Empty text means "not given".
  */
 export const parametersSchema = z.object({
-  prompt: z
-    .string()
-    // As JSON Schema counts: characters, of which a JavaScript string holds some as two units.
-    .refine((text) => [...text].length <= 4000)
-    .meta({ maxLength: 4000 })
-    .default('')
-    .describe('What the video shows. The model reads its first 512 tokens.'),
-  audio_guide_scale: fromText(z.number().min(0).max(20).default(5)).describe(
+  prompt: shortText().default('').describe('What the video shows. The model reads its first 512 tokens.'),
+  audio_guide_scale: fromText(z.number().min(0).max(20).default(usual.audio_guide_scale)).describe(
     'How strongly the voice drives the picture.',
   ),
   audio_type: z
@@ -20,12 +25,14 @@ export const parametersSchema = z.object({
     .default('add')
     .describe('Two voices: `add` speaks them one after the other, `para` both at once.'),
   fps: fromText(z.int().min(8).max(60).default(24)).describe('Frames per second of the file.'),
-  shift: fromText(z.number().gt(0).max(20).default(5)).describe('Shift of the noise schedule.'),
-  steps: fromText(z.int().min(1).max(100).default(50)).describe('Denoising steps per chunk of 81 frames.'),
+  shift: fromText(z.number().gt(0).max(20).default(usual.shift)).describe('Shift of the noise schedule.'),
+  steps: fromText(z.int().min(1).max(100).default(usual.steps)).describe('Denoising steps per chunk of 81 frames.'),
   seed: fromText(z.int().min(-1).max(4_294_967_295).default(42)).describe(
     'Same seed and same order, same video; -1 draws one, which the x-video-seed header of the answer tells.',
   ),
-  guide_scale: fromText(z.number().min(0).max(20).default(5)).describe('How strongly the prompt drives the picture.'),
+  guide_scale: fromText(z.number().min(0).max(20).default(usual.guide_scale)).describe(
+    'How strongly the prompt drives the picture.',
+  ),
   logo_video: fromText(z.boolean().default(false)).describe('Appends the closing clip.'),
   seconds: fromText(z.number().gt(0).default(20)).describe('Accepted, without effect: the voices decide the length.'),
   size: z
@@ -34,10 +41,32 @@ export const parametersSchema = z.object({
     .optional()
     .describe('480p (the default) or 720p in the shape of the reference, or WIDTHxHEIGHT, served by the nearest size.'),
   model: z.string().max(200).optional().describe('Accepted, without effect: the nodes decide the model.'),
+  negative_prompt: shortText()
+    .default(publishedNegativePrompt)
+    .describe(
+      'What the picture is guided away from, where guide_scale is not 1. The model reads its first 512 tokens.',
+    ),
+  preset: z
+    .enum(presets)
+    .default('quality')
+    .describe(
+      `The weights, and the defaults that go with them: ${presetsInWords}. Of these, what is given explicitly counts. ` +
+        'One that a node lacks the weights for is refused.',
+    ),
 })
 
 export type Parameters = z.infer<typeof parametersSchema>
 export type ParameterName = keyof Parameters
+
+function shortText() {
+  return (
+    z
+      .string()
+      // As JSON Schema counts: characters, of which a JavaScript string holds some as two units.
+      .refine((text) => [...text].length <= 4000)
+      .meta({ maxLength: 4000 })
+  )
+}
 
 /** Form parts are text; numbers are decimal numbers, booleans are true, false, 1 or 0 in any case. */
 function fromText<T extends z.ZodType>(schema: T) {

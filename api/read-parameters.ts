@@ -1,12 +1,19 @@
 import { z } from 'zod'
 import { type ParameterName, type Parameters, parametersSchema } from './parameters.js'
+import { presetValues } from './presets.js'
 import { Problem } from './problems.js'
 
-/** Checks the text parts of a form; the first parameter that breaks its rule is named, with the rule and what was sent. */
+/**
+ * Checks the text parts of a form; the first parameter that breaks its rule is named, with the rule and what was sent.
+ * What was not given is the preset's.
+ */
 export function readParameters(texts: ReadonlyMap<string, string>): Parameters {
   const given = Object.fromEntries([...texts].filter(([, text]) => text.trim() !== ''))
   const result = parametersSchema.safeParse(given)
-  if (result.success) return result.data
+  if (result.success) {
+    const ofPreset = Object.entries(presetValues[result.data.preset]).filter(([name]) => given[name] === undefined)
+    return { ...result.data, ...Object.fromEntries(ofPreset) }
+  }
   const name = String(result.error.issues[0]?.path[0]) as ParameterName
   throw new Problem('invalid_parameter', `'${name}' must be ${ruleOf(name)}; it was ${shown(texts.get(name))}`, {
     param: name,

@@ -70,7 +70,10 @@ function required({ reference, voices }: { reference: StoredInput | undefined; v
 function chosen(parameters: Parameters, reference: Size): Omit<Order, 'videoId' | 'reference' | 'voices'> {
   return {
     prompt: parameters.prompt,
+    negativePrompt: parameters.negative_prompt,
+    preset: parameters.preset,
     voiceMode: parameters.audio_type,
+    boxes: [],
     fps: parameters.fps,
     steps: parameters.steps,
     shift: parameters.shift,

@@ -12,14 +12,25 @@ const jobId = z.string().regex(/^[a-z0-9_]{1,64}$/)
 const whole = (min: number, max: number) => z.int().min(min).max(max)
 const side = whole(64, 4096).multipleOf(16)
 const guide = z.number().min(0).max(20)
+/** 4,000 characters, of which a JavaScript string holds some as two units. */
+const text = z.string().max(8000)
+const box = z.object({
+  x: whole(0, 65_535),
+  y: whole(0, 65_535),
+  width: whole(1, 65_535),
+  height: whole(1, 65_535),
+})
 
 /** What can be wrong without looking at the files; the API's own bounds are narrower. */
 const orderShape = z.object({
   jobId,
   generation: whole(1, 2 ** 32 - 1),
-  prompt: z.string().max(4000),
+  prompt: text,
+  negativePrompt: text,
+  preset: z.string().regex(/^[a-z0-9-]{1,32}$/),
   referenceIsVideo: z.boolean(),
   voiceMode: z.enum(['ADD', 'PARA']),
+  boxes: z.array(box).max(2),
   fps: whole(23, 30),
   frames: whole(1, 30 * 86_400),
   width: side,
@@ -42,8 +53,11 @@ export function checkOrder(order: Order): CheckedOrder {
     generation: data.generation,
     order: {
       prompt: data.prompt,
+      negative_prompt: data.negativePrompt,
+      preset: data.preset,
       reference_is_video: data.referenceIsVideo,
       voice_mode: data.voiceMode === 'PARA' ? 'para' : 'add',
+      boxes: data.boxes,
       fps: data.fps,
       frames: data.frames,
       width: data.width,

@@ -32,6 +32,8 @@ export const rankWord = z.discriminatedUnion('type', [
     device: z.string(),
     ranks: z.int().positive(),
     versions: z.record(z.string(), z.string()),
+    /** That an order may name. */
+    presets: z.array(z.string()),
     seconds_per_forward: seconds,
     tokens_per_forward: count,
   }),
@@ -92,8 +94,12 @@ export type JobWord = Extract<
 /** An order in the ranks' words; its files lie in `RenderCommand.directory`. */
 export type RankOrder = {
   prompt: string
+  negative_prompt: string
+  preset: string
   reference_is_video: boolean
   voice_mode: 'add' | 'para'
+  /** One per voice, or none. */
+  boxes: { x: number; y: number; width: number; height: number }[]
   fps: number
   frames: number
   width: number

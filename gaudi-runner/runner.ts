@@ -57,6 +57,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
       ...speed,
       job: slot.held?.name ?? null,
       rankRestarts: ranks.restarts,
+      presets: ready?.presets ?? [],
     }
   }
 

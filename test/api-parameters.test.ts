@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { type ParameterName, parametersSchema } from '../api/parameters.js'
+import { type ParameterName, type Parameters, parametersSchema, publishedNegativePrompt } from '../api/parameters.js'
 import { nearestName, partOf } from '../api/part-names.js'
 import { Problem } from '../api/problems.js'
 import { readParameters, ruleOf } from '../api/read-parameters.js'
@@ -32,7 +32,22 @@ test('the defaults are those of the contract', () => {
     guide_scale: 5,
     logo_video: false,
     seconds: 20,
+    negative_prompt: publishedNegativePrompt,
+    preset: 'quality',
   })
+})
+
+test('a preset sets what was not given, and nothing that was', () => {
+  const values = ({ steps, guide_scale, audio_guide_scale, shift }: Parameters) => [
+    steps,
+    guide_scale,
+    audio_guide_scale,
+    shift,
+  ]
+  assert.deepEqual(values(read({ preset: 'quality' })), [50, 5, 5, 5])
+  assert.deepEqual(values(read({ preset: 'fast' })), [8, 1, 2, 2])
+  assert.deepEqual(values(read({ preset: 'turbo' })), [4, 1, 2, 5])
+  assert.deepEqual(values(read({ preset: 'turbo', steps: '6', shift: ' ', guide_scale: '5' })), [6, 5, 2, 5])
 })
 
 test('every bound lets its edge pass and refuses what lies beyond, naming the parameter', () => {
@@ -48,6 +63,8 @@ test('every bound lets its edge pass and refuses what lies beyond, naming the pa
     ['logo_video', ['true', 'False', 'TRUE', '0', '1'], ['yes', '2', 'on']],
     ['size', ['480p', '720p', '1280x720', '16x16'], ['big', '1280X720', '0x10', '99999x1', '1280x']],
     ['model', ['anything'], ['m'.repeat(201)]],
+    ['negative_prompt', ['blurred', '😀'.repeat(4000)], ['p'.repeat(4001)]],
+    ['preset', ['quality', 'fast', 'turbo'], ['Fast', 'draft']],
     ['prompt', ['p'.repeat(4000), '😀'.repeat(4000), 'a\nb\n$###$\u0000'], ['p'.repeat(4001), '😀'.repeat(4001)]],
   ]
   for (const [name, good, bad] of edges) {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Client } from '@temporalio/client'
+import { publishedNegativePrompt } from '../api/parameters.js'
 import type { Order } from '../workflows/order.js'
 import {
   defaultPriority,
@@ -22,9 +23,12 @@ export function benchVideo(): VideoInput {
   const order: Order = {
     videoId: `video_${Math.floor(Date.now() / 1000)}_${random}`,
     prompt: 'A woman speaks into a studio microphone',
+    negativePrompt: publishedNegativePrompt,
+    preset: 'quality',
     reference: { ...file, kind: 'picture', width: 640, height: 640 },
     voices: [{ ...file, samples: 160_000 }],
     voiceMode: 'add',
+    boxes: [],
     fps: 24,
     steps: 50,
     shift: 5,

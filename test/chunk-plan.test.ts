@@ -43,9 +43,12 @@ test('the work of an order is its chunks × steps × passes × tokens', () => {
   const order = {
     videoId: 'v',
     prompt: '',
+    negativePrompt: '',
+    preset: 'quality' as const,
     reference: { kind: 'picture' as const, key: 'k', bytes: 1, sha256: 's', width: 640, height: 640 },
     voices: [voice(160_000)],
     voiceMode: 'add' as const,
+    boxes: [],
     fps: 25,
     steps: 40,
     shift: 5,

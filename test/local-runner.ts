@@ -113,6 +113,8 @@ export function anOrder(changes: Order = {}): Order {
     jobId: 'video_1',
     generation: 1,
     prompt: 'a person talks',
+    negativePrompt: 'blurred',
+    preset: 'quality',
     referenceIsVideo: false,
     voiceMode: 'ADD',
     fps: 25,

@@ -42,6 +42,7 @@ test('a runner renders one job after another', async (t) => {
       tokensPerForward: 64,
       job: null,
       rankRestarts: 0,
+      presets: ['quality'],
     })
   })
 

@@ -25,9 +25,12 @@ export function anAcceptedOrder(videoId: string, changes: Partial<Order> = {}): 
   return {
     videoId,
     prompt: 'a person | talks',
+    negativePrompt: 'blurred',
+    preset: 'quality',
     reference: { ...file, key: `videos/${videoId}/input/reference.png`, kind: 'picture', width: 640, height: 640 },
     voices: [{ ...file, key: `videos/${videoId}/input/audio-1.wav`, samples: 64_000 }],
     voiceMode: 'add',
+    boxes: [],
     fps: 25,
     steps: 10,
     shift: 5,

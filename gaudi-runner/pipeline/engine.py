@@ -64,6 +64,7 @@ class Engine(Protocol):
 
     name: str
     model: str  # as answers show it
+    presets: tuple[str, ...]  # that an order may name
     identity: str  # of weights and arithmetic: a checkpoint of another one is refused
     device: torch.device
     latent_channels: int  # C

@@ -11,12 +11,25 @@ class OrderRejected(ValueError):
 
 
 @dataclass(frozen=True)
+class Box:
+    """Where a person is, in pixels of the reference as displayed; x and y of the upper left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Order:
     """One video, with everything resolved: sizes from the bucket tables, a seed, frames counted from samples."""
 
     prompt: str
+    negative_prompt: str
+    preset: str
     reference_is_video: bool
     voice_mode: Literal["add", "para"]
+    boxes: list[Box]  # one per voice, or none
     fps: int
     frames: int
     width: int
@@ -35,7 +48,7 @@ class Order:
         missing, unknown = names - values.keys(), values.keys() - names
         if missing or unknown:
             raise OrderRejected(f"the order lacks {sorted(missing)} and has unknown {sorted(unknown)}")
-        order = Order(**values)
+        order = Order(**{**values, "boxes": [Box(**box) for box in values["boxes"]]})
         wrong = [text for holds, text in order._rules() if not holds]
         if wrong:
             raise OrderRejected("; ".join(wrong))

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import math
+import struct
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
+
+from pipeline.order import Box
+
+ORIENTATION = ExifTags.Base.Orientation
+# How a picture is turned to stand as it is displayed, by its EXIF orientation; 1 is upright.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says; EXIF that cannot be read says nothing."""
+    picture.load()  # a PNG may have it behind its pixels
+    # Not `getexif`, which also believes XMP: browsers and the API do not.
+    exif = Image.Exif()
+    try:
+        exif.load(picture.info.get("exif", b""))
+        orientation = exif.get(ORIENTATION)
+    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
+        return picture
+    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def fit_picture(picture: Image.Image, height: int, width: int) -> Tensor:
@@ -16,20 +46,29 @@ def fit_picture(picture: Image.Image, height: int, width: int) -> Tensor:
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float().div_(255).sub_(0.5).mul_(2)
 
 
-def person_masks(persons: int, source_height: int, source_width: int, height: int, width: int) -> Tensor:
+def person_masks(
+    persons: int, source_height: int, source_width: int, height: int, width: int, boxes: Sequence[Box] = ()
+) -> Tensor:
     """Person 1, person 2 and background on the latent grid, [3, H/8, W/8] of 0 and 1.
 
-    One person owns the whole picture. Two own its left and right half, each less 5 % a side; the rectangles are drawn
-    in source pixels and go the same way as the picture, but by nearest neighbour (parity/README.md, "Pictures").
+    One person owns the whole picture. Two own a box each: those given, or the picture's left and right half. The boxes
+    are drawn in source pixels and go the same way as the picture, but by nearest neighbour (parity/README.md,
+    "Pictures"). ValueError for boxes that are not one per person, or not within the picture.
     """
     grid = (height // 8, width // 8)
     if persons == 1:
+        if boxes:
+            raise ValueError("one person owns the whole picture: a box would have no effect")
         return torch.ones(3, *grid)
-    half = source_width // 2
-    rows = slice(int(0.05 * source_height), int(0.95 * source_height))
+    boxes = boxes or _halves(source_height, source_width)
+    if len(boxes) != persons:
+        raise ValueError(f"{len(boxes)} boxes were given for {persons} people")
     masks = np.zeros((3, source_height, source_width), np.uint8)
-    masks[0, rows, int(0.05 * half) : int(0.95 * half)] = 1
-    masks[1, rows, int(0.05 * half + half) : int(0.95 * half + half)] = 1
+    for person, box in enumerate(boxes):
+        right, bottom = box.x + box.width, box.y + box.height
+        if min(box.x, box.y) < 0 or right > source_width or bottom > source_height:
+            raise ValueError(f"the box of person {person + 1} is not within {source_width} x {source_height} pixels")
+        masks[person, box.y : bottom, box.x : right] = 1
     masks[2] = (masks[0] + masks[1]) == 0
     fitted = [_cover(Image.fromarray(mask), height, width, Image.Resampling.NEAREST) for mask in masks]
     full = torch.from_numpy(np.stack([np.asarray(mask) for mask in fitted])).float()
@@ -49,6 +88,14 @@ def token_masks(masks: Tensor) -> Tensor:
         if not mask.any():
             raise ValueError(f"the mask of {name} covers no token: it needs 16 x 16 pixels of the video or more")
     return on_grid
+
+
+def _halves(height: int, width: int) -> list[Box]:
+    """Left and right half of a picture, each less 5 % a side."""
+    half = width // 2
+    top, bottom = int(0.05 * height), int(0.95 * height)
+    sides = [(int(0.05 * half + start), int(0.95 * half + start)) for start in (0, half)]
+    return [Box(left, top, right - left, bottom - top) for left, right in sides]
 
 
 def _cover(picture: Image.Image, height: int, width: int, resample: Image.Resampling) -> Image.Image:

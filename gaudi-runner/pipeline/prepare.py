@@ -16,17 +16,11 @@ from pipeline.plan import Plan
 from pipeline.reference import StillReference, VideoReference
 from pipeline.stream import Prepared, State
 
-# What the published pipeline guides away from: `sample_neg_prompt` in its wan/configs/wan_multitalk_14B.py.
-NEGATIVE_PROMPT = (
-    "bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall "
-    "gray, worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, "
-    "poorly drawn faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three "
-    "legs, many people in the background, walking backwards"
-)
-
 
 def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
     """Read the reference and the voices. Raises OrderRejected."""
+    if order.preset not in engine.presets:
+        raise OrderRejected(f"the preset {order.preset!r} is not among this node's: {', '.join(engine.presets)}")
     fit = (directory / "reference", order.height, order.width)
     reference = VideoReference(*fit, order.fps) if order.reference_is_video else StillReference(*fit)
     voices = [normalize_loudness(read_voice(path)) for path in _voice_paths(directory)]
@@ -38,12 +32,13 @@ def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
     for person, embedding in enumerate(embeddings, 1):
         if not embedding.isfinite().all():
             raise OrderRejected(f"voice {person} gives features that are not finite")
-    masks = person_masks(len(voices), reference.source_height, reference.source_width, order.height, order.width)
     try:
+        source = (reference.source_height, reference.source_width)
+        masks = person_masks(len(voices), *source, order.height, order.width, order.boxes)
         token_masks(masks)
     except ValueError as error:
         raise OrderRejected(str(error)) from error
-    return Prepared(reference, embeddings, masks, order.prompt or " ", NEGATIVE_PROMPT)
+    return Prepared(reference, embeddings, masks, order.prompt or " ", order.negative_prompt)
 
 
 def resume_state(engine: Engine, order: Order, plan: Plan, directory: Path, identity: dict[str, Any]) -> State | None:

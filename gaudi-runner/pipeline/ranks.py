@@ -84,6 +84,7 @@ def announce_ready(engine: Engine, group: Group, warm_up: Shape, control: Contro
             device=engine.device.type,
             ranks=group.size,
             versions=versions,
+            presets=list(engine.presets),
             seconds_per_forward=seconds,
             tokens_per_forward=tokens,
         )

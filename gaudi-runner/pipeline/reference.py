@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipeline.ffmpeg import SAFE_INPUT, count_frames, ffmpeg_command
 from pipeline.order import OrderRejected
-from pipeline.pictures import fit_picture
+from pipeline.pictures import fit_picture, upright
 
 
 class StillReference:
@@ -23,7 +23,8 @@ class StillReference:
 
     def __init__(self, path: Path, height: int, width: int) -> None:
         try:
-            with Image.open(path) as picture:
+            with Image.open(path) as opened:
+                picture = upright(opened)  # as its size was counted, and its boxes were drawn
                 self.source_width, self.source_height = picture.size
                 self._frame = fit_picture(picture, height, width)
         except (OSError, Image.DecompressionBombError, ValueError) as error:

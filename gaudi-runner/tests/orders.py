@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 
 def order(**changes: object) -> dict[str, Any]:
     plain = {
-        "prompt": "a person talks", "reference_is_video": False, "voice_mode": "add", "fps": 25, "frames": 100,
+        "prompt": "a person talks", "negative_prompt": "blurred", "preset": "quality", "boxes": [],
+        "reference_is_video": False, "voice_mode": "add", "fps": 25, "frames": 100,
         "width": 128, "height": 128, "steps": 4, "shift": 5.0, "text_guide": 5.0, "audio_guide": 5.0,
         "seed": 42, "first_chunk": 0,
     }  # fmt: skip

@@ -121,6 +121,8 @@ def test_an_abort_stops_all_ranks_and_leaves_them_able(pair: RankGroup, tmp_path
         ({"width": 100}, "width 100 is not a multiple of 16"),
         ({"frames": 90}, "the voices last 50 frames at 25 fps, the order says 90"),
         ({"steps": 0, "fps": 0}, "fps 0 is not within 1-60; steps 0 is not within 1-1000"),
+        ({"preset": "draft"}, "the preset 'draft' is not among this node's: quality, fast, turbo"),
+        ({"boxes": [{"x": 0, "y": 0, "width": 64, "height": 64}]}, "one person owns the whole picture"),
         ({"reference_is_video": True}, "the reference video cannot be read"),
         ({"first_chunk": 1}, "the checkpoint cannot be read"),
         ({"first_chunk": 2}, "first_chunk 2 is beyond the last of 1 chunks"),

@@ -25,6 +25,7 @@ class DemoEngine:
 
     name = "demo"
     model = "InfiniteTalk-demo"
+    presets = ("quality", "fast", "turbo")  # no weights, so none to choose from
     identity = "demo 1"
     device = torch.device("cpu")
     latent_channels = CHANNELS

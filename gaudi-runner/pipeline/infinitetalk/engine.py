@@ -28,6 +28,7 @@ class InfiniteTalkEngine:
 
     name = "infinitetalk"
     model = "InfiniteTalk"
+    presets = ("quality",)
     latent_channels = 16
 
     def __init__(self, group: Group, root: Path, device: Device, loras: Iterable[tuple[Path, float]] = ()) -> None:
