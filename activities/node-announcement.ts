@@ -48,7 +48,7 @@ const states = { STARTING: 'starting', IDLE: 'idle', BUSY: 'busy', DRAINING: 'dr
 
 /** What a runner says of itself, as the fleet reads it. */
 export function announcementOf(node: string, description: Description, draining: boolean): NodeAnnouncement {
-  const { state, engine, model, ranks, job, secondsPerForward, tokensPerForward } = description
+  const { state, engine, model, ranks, job, presets, speeds } = description
   return {
     node,
     at: Date.now(),
@@ -56,7 +56,8 @@ export function announcementOf(node: string, description: Description, draining:
     engine,
     model,
     ranks,
-    workPerSecond: secondsPerForward > 0 ? tokensPerForward / secondsPerForward : null,
+    presets,
+    speeds: speeds.map(({ tokensPerForward: tokens, secondsPerForward }) => ({ tokens, secondsPerForward })),
     renders: job?.jobId ?? null,
   }
 }

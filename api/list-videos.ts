@@ -36,9 +36,9 @@ function listedOf(execution: WorkflowExecutionInfo): Listed {
 
 /** A video as the queue view holds it; undefined when it is over. */
 export function unfinishedOf(id: string, memo: VideoMemo, priority: number): Unfinished | undefined {
-  const { phase, createdAt, work, startedAt, node } = memo
+  const { phase, createdAt, work, tokens, startedAt, node } = memo
   if (phase !== 'queued' && phase !== 'processing') return undefined
-  return { id, phase, priority, createdAt, work, startedAt, node }
+  return { id, phase, priority, createdAt, work, tokens, startedAt, node }
 }
 
 /** The priority under which an execution was started, or has been moved to since. */

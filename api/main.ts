@@ -25,6 +25,7 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
   await using temporal = await connectTemporal(settings)
   const metrics = createApiMetrics(registry)
   const queue = new QueueView(videoLister(temporal.client), log, metrics)
+  const nodes = new Nodes(store, log)
   const app = createApp({
     client: temporal.client,
     log,
@@ -39,12 +40,13 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
         maxSeconds: settings.VIDEO_MAX_SECONDS,
         slots: new Slots(Math.max(2, availableParallelism())),
       },
+      nodes,
       metrics,
     },
     uploads: new Slots(settings.MAX_UPLOADS),
     reader: new VideoReader(temporal.client),
     queue,
-    nodes: new Nodes(store, log),
+    nodes,
     retentionDays: settings.VIDEO_RETENTION_DAYS,
     signal,
   })

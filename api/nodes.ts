@@ -13,7 +13,9 @@ const announcementSchema = z.object({
   engine: z.string(),
   model: z.string(),
   ranks: z.number(),
-  workPerSecond: z.number().positive().nullable(),
+  // Nodes of an older version say neither.
+  presets: z.array(z.string()).default([]),
+  speeds: z.array(z.object({ tokens: z.number().positive(), secondsPerForward: z.number().positive() })).default([]),
   renders: z.string().nullable(),
 })
 

@@ -6,8 +6,10 @@ import type { Order } from '../workflows/order.js'
 import { bucketFor, bucketNearest, type Size } from '../workflows/size-buckets.js'
 import { checkMedia } from './check-media.js'
 import type { MediaChecking } from './media-checking.js'
+import { checkPreset } from './check-preset.js'
 import { readForm } from './form.js'
 import type { ApiMetrics } from './metrics.js'
+import type { Nodes } from './nodes.js'
 import type { Parameters } from './parameters.js'
 import type { Patience } from './pour-body.js'
 import { Problem, unavailable } from './problems.js'
@@ -18,6 +20,7 @@ export type Receiving = {
   store: ObjectStore
   patience: Patience
   checking: MediaChecking
+  nodes: Pick<Nodes, 'live'>
   metrics: ApiMetrics
 }
 
@@ -28,7 +31,7 @@ export type Receiving = {
 export async function receiveOrder(
   req: IncomingMessage,
   videoId: string,
-  { store, patience, checking, metrics }: Receiving,
+  { store, patience, checking, nodes, metrics }: Receiving,
   signal: AbortSignal,
 ): Promise<Order> {
   const stop = metrics.uploads.startTimer()
@@ -39,6 +42,7 @@ export async function receiveOrder(
     stored = true
     // Parameters before files: they cost nothing to check.
     const parameters = readParameters(form.texts)
+    await checkPreset(parameters.preset, nodes)
     const { reference, voices } = required(form)
     const media = await checkMedia({ reference, voices, voiceMode: parameters.audio_type }, checking, signal)
     const order: Order = { videoId, ...media, ...chosen(parameters, media.reference) }

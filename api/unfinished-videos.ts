@@ -8,6 +8,8 @@ export type Unfinished = {
   createdAt: number
   /** Forward-tokens of the whole render. */
   work: number
+  /** Of one of its forward passes. */
+  tokens: number
   startedAt?: number | undefined
   node?: string | undefined
 }
@@ -20,8 +22,8 @@ export type Unfinished = {
 export class UnfinishedVideos {
   readonly #ordered: Unfinished[] = []
   readonly #byId = new Map<string, Unfinished>()
-  /** `#sums[i]`: work of the first i queued videos; empty when it must be added up again. */
-  #sums: number[] = []
+  /** By the tokens of a forward pass; undefined when it must be added up again. */
+  #queuedWork: Map<number, SummedWork> | undefined
 
   get size(): number {
     return this.#ordered.length
@@ -32,7 +34,7 @@ export class UnfinishedVideos {
     this.remove(video.id)
     this.#ordered.splice(this.#rank(video), 0, video)
     this.#byId.set(video.id, video)
-    this.#sums = []
+    this.#queuedWork = undefined
   }
 
   remove(id: string): void {
@@ -40,13 +42,13 @@ export class UnfinishedVideos {
     if (video === undefined) return
     this.#byId.delete(id)
     this.#ordered.splice(this.#rank(video), 1)
-    this.#sums = []
+    this.#queuedWork = undefined
   }
 
   clear(): void {
     this.#ordered.length = 0
     this.#byId.clear()
-    this.#sums = []
+    this.#queuedWork = undefined
   }
 
   /** How many others are ahead of this video, which need not be known here yet, or may be known in an earlier phase. */
@@ -56,12 +58,15 @@ export class UnfinishedVideos {
     return known !== undefined && compare(known, video) < 0 ? rank - 1 : rank
   }
 
-  /** Work of the queued videos ahead of this one. */
-  queuedWorkAhead(video: Unfinished): number {
+  /** Work of the queued videos ahead of this one, by the tokens of their forward passes. */
+  queuedWorkAhead(video: Unfinished): { tokens: number; work: number }[] {
     const known = this.#byId.get(video.id)
-    const ownWork = known?.phase === 'queued' && compare(known, video) < 0 ? known.work : 0
+    const own = known?.phase === 'queued' && compare(known, video) < 0 ? known : undefined
     const queuedAhead = Math.max(0, this.#rank(video) - this.processing().length)
-    return (this.#summedWork()[queuedAhead] ?? 0) - ownWork
+    return [...this.#summedWork()].map(([tokens, { places, sums }]) => {
+      const work = sums[bisect(places, (place) => place < queuedAhead)] ?? 0
+      return { tokens, work: own?.tokens === tokens ? work - own.work : work }
+    })
   }
 
   /** The videos being processed: never more than there are nodes, and some whose files are being assembled. */
@@ -73,33 +78,42 @@ export class UnfinishedVideos {
     return this.#byId.keys()
   }
 
-  #summedWork(): number[] {
-    if (this.#sums.length === 0) {
-      let sum = 0
-      this.#sums = [0, ...this.#ordered.slice(this.#firstQueued()).map((video) => (sum += video.work))]
+  #summedWork(): Map<number, SummedWork> {
+    if (this.#queuedWork === undefined) {
+      this.#queuedWork = new Map()
+      for (const [place, { tokens, work }] of this.#ordered.slice(this.#firstQueued()).entries()) {
+        const { places, sums } = this.#queuedWork.get(tokens) ?? { places: [], sums: [0] }
+        places.push(place)
+        sums.push((sums.at(-1) ?? 0) + work)
+        this.#queuedWork.set(tokens, { places, sums })
+      }
     }
-    return this.#sums
+    return this.#queuedWork
   }
 
   #firstQueued(): number {
-    return this.#bisect((video) => video.phase === 'processing')
+    return bisect(this.#ordered, (video) => video.phase === 'processing')
   }
 
   /** How many known videos come before this one. */
   #rank(video: Unfinished): number {
-    return this.#bisect((other) => compare(other, video) < 0)
+    return bisect(this.#ordered, (other) => compare(other, video) < 0)
   }
+}
 
-  #bisect(isBefore: (video: Unfinished) => boolean): number {
-    let [low, high] = [0, this.#ordered.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const video = this.#ordered[middle]
-      if (video !== undefined && isBefore(video)) low = middle + 1
-      else high = middle
-    }
-    return low
+/** Of the queued videos of one shape: their places in the queue, and the work of the first i of them. */
+type SummedWork = { places: number[]; sums: number[] }
+
+/** How many come first for which this holds; it must hold for none after the first for which it does not. */
+function bisect<T>(ordered: readonly T[], isBefore: (one: T) => boolean): number {
+  let [low, high] = [0, ordered.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const one = ordered[middle]
+    if (one !== undefined && isBefore(one)) low = middle + 1
+    else high = middle
   }
+  return low
 }
 
 /** Negative when `a` is ahead of `b`. */

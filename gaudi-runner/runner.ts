@@ -9,6 +9,7 @@ import type { RankGroupOptions } from './rank-group.js'
 import { Ranks } from './ranks.js'
 import type { RunnerMetrics } from './runner-metrics.js'
 import { runnerService } from './runner-service.js'
+import { Speeds } from './speeds.js'
 
 export type RunnerOptions = {
   host: string
@@ -40,7 +41,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const stopping = new AbortController()
   const ranks = new Ranks(options.ranks, log)
   metrics.observe(ranks)
-  let speed = { secondsPerForward: 0, tokensPerForward: 0 }
+  const speeds = new Speeds()
   const slot = new JobSlot({ ranks, abortMs: options.ranks.stallMs, ended: metrics.jobEnded, log })
 
   const describe = (): Description => {
@@ -54,7 +55,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
       ranks: options.ranks.ranks,
       device: ready?.device ?? '',
       versions: { ...ready?.versions, runner: options.version },
-      ...speed,
+      speeds: speeds.newest,
       job: slot.held?.name ?? null,
       rankRestarts: ranks.restarts,
       presets: ready?.presets ?? [],
@@ -71,14 +72,12 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const orphans = new OrphanWatch(slot, options.orphanMs, log)
 
   ranks.on('word', (word) => {
-    if (word.type === 'speed')
-      speed = { secondsPerForward: word.seconds_per_forward, tokensPerForward: word.tokens_per_forward }
+    if (word.type === 'speed') speeds.measured(word)
   })
   ranks.on('state', (state) => {
     server.serving(state.phase === 'ready' && !stopping.signal.aborted)
     if (state.phase !== 'ready') return
-    const { seconds_per_forward, tokens_per_forward } = state.ready
-    speed = { secondsPerForward: seconds_per_forward, tokensPerForward: tokens_per_forward }
+    speeds.measured(state.ready)
     log.info({ event: 'ready', port: server.port, ...state.ready }, 'the ranks are ready')
   })
   ranks.start()

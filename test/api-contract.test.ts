@@ -16,6 +16,7 @@ const memo: VideoMemo = {
   height: 832,
   seconds: 10.68,
   work: 1000,
+  tokens: 100,
   createdAt: 1_766_454_718_900,
 }
 const nobodyAhead = { queueLength: 0, estimatedMinutes: 0, model: 'InfiniteTalk' }

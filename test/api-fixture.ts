@@ -68,6 +68,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
   const metrics = createApiMetrics(new Registry())
   const nothing = async function* () {}
   const stopping = new AbortController()
+  const nodes = new Nodes(store, log)
   const app = createApp({
     client,
     log,
@@ -75,6 +76,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
     readiness: { requireForUpload: () => Promise.resolve() } as unknown as Readiness,
     receiving: {
       store,
+      nodes,
       metrics,
       patience: { ...usualPatience, ...patience },
       checking: { store, ffmpegPath: ffmpegPath(), maxSeconds: 20, slots: new Slots(2) },
@@ -82,7 +84,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
     uploads: new Slots(uploads),
     reader: new VideoReader(client),
     queue: new QueueView({ unfinished: nothing, changedSince: nothing }, log),
-    nodes: new Nodes(store, log),
+    nodes,
     retentionDays: 30,
     signal: stopping.signal,
     ...parts,

@@ -13,7 +13,7 @@ const sha256 = createHash('sha256').update(file).digest('hex')
 const ids = { done: 'video_1766454718_aaaaaaaaaa', other: 'video_1766454718_bbbbbbbbbb' }
 
 const memo: VideoMemo = {
-  ...{ phase: 'completed', prompt: '', width: 448, height: 832, seconds: 3.5, work: 10 },
+  ...{ phase: 'completed', prompt: '', width: 448, height: 832, seconds: 3.5, work: 10, tokens: 1 },
   ...{ createdAt: 1_000_000_000_000, startedAt: 1_000_000_001_000, endedAt: 1_000_000_009_000 },
   file: { bytes: file.length, sha256, frames: 84, seconds: 3.5 },
 }

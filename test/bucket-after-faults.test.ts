@@ -132,7 +132,7 @@ test('a client that leaves its download ends the reading from S3', async () => {
   const bytes = 256 * 2 ** 20
   const id = `video_1700000000_${'a'.repeat(10)}`
   const memo: VideoMemo = {
-    ...{ phase: 'completed', prompt: '', width: 640, height: 640, seconds: 1, work: 1, createdAt: 0 },
+    ...{ phase: 'completed', prompt: '', width: 640, height: 640, seconds: 1, work: 1, tokens: 1, createdAt: 0 },
     file: { bytes, sha256: '0'.repeat(64), frames: 24, seconds: 1 },
   }
   await using temporal = await connectTemporal({

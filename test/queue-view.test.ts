@@ -17,12 +17,13 @@ const video = (id: string, changes: Partial<Unfinished> = {}): Unfinished => ({
   priority: 3,
   createdAt: Number(id.replace(/\D/g, '')),
   work: 100,
+  tokens: 10,
   ...changes,
 })
 
 const node = (name: string, changes: Partial<NodeAnnouncement> = {}): NodeAnnouncement => ({
   ...{ node: name, at: Date.now(), state: 'idle', engine: 'demo', model: 'InfiniteTalk-demo', ranks: 2 },
-  ...{ workPerSecond: 10, renders: null },
+  ...{ presets: ['quality'], speeds: [{ tokens: 10, secondsPerForward: 1 }], renders: null },
   ...changes,
 })
 
@@ -48,6 +49,7 @@ test('positions and work ahead are right for any queue, also of a video that the
     priority: fc.integer({ min: 1, max: 5 }),
     createdAt: fc.integer({ min: 0, max: 9 }),
     work: fc.integer({ min: 1, max: 99 }),
+    tokens: fc.constantFrom(10, 20, 30),
   })
   const key = (v: Unfinished) => [Number(v.phase === 'queued'), v.priority, v.createdAt, v.id] as const
   const isBefore = (a: Unfinished, b: Unfinished) => {
@@ -78,8 +80,12 @@ test('positions and work ahead are right for any queue, also of a video that the
         assert.equal(videos.size, model.size)
         assert.equal(videos.ahead(one), others.length)
         if (one.phase === 'queued') {
-          const work = others.filter((other) => other.phase === 'queued').reduce((sum, other) => sum + other.work, 0)
-          assert.equal(videos.queuedWorkAhead(one), work)
+          const work = new Map<number, number>()
+          for (const { phase, tokens, work: more } of others) {
+            if (phase === 'queued') work.set(tokens, (work.get(tokens) ?? 0) + more)
+          }
+          const ahead = videos.queuedWorkAhead(one).filter((shape) => shape.work !== 0)
+          assert.deepEqual(new Map(ahead.map((shape) => [shape.tokens, shape.work])), work)
         }
       },
     ),
@@ -93,8 +99,25 @@ test('an estimate is the work ahead by the speed of all nodes, and its own by th
   assert.equal(estimatedMinutes({ video: video('v2', { work: 601 }), percent: 0 }, videos, [node('a'), node('b')]), 3)
 })
 
+test('each video is estimated at the measured shape nearest to its own', () => {
+  const speeds = [
+    { tokens: 100, secondsPerForward: 1 },
+    { tokens: 1000, secondsPerForward: 100 },
+  ]
+  const minutes = (tokens: number, ...ahead: Unfinished[]) => {
+    const own = video('v9', { work: 6000, tokens })
+    return estimatedMinutes({ video: own, percent: 0 }, listOf(...ahead, own), [node('a', { speeds })])
+  }
+  assert.equal(minutes(100), 1)
+  assert.equal(minutes(1000), 10)
+  assert.equal(minutes(300), 1) // three times the one, less than a third of the other
+  assert.equal(minutes(330), 10)
+  const ahead = [video('v1', { work: 12_000, tokens: 90 }), video('v2', { work: 1200, tokens: 2000 })]
+  assert.equal(minutes(100, ...ahead), 2 + 2 + 1)
+})
+
 test('no number is made up while no node has been measured', () => {
-  const nodes = [node('a', { workPerSecond: null }), node('b', { state: 'draining' })]
+  const nodes = [node('a', { speeds: [] }), node('b', { state: 'draining' })]
   assert.equal(estimatedMinutes({ video: video('v1'), percent: 0 }, listOf(video('v1')), nodes), 0)
   assert.equal(estimatedMinutes({ video: video('v1'), percent: 0 }, listOf(video('v1')), []), 0)
 })

@@ -38,8 +38,7 @@ test('a runner renders one job after another', async (t) => {
       ranks: 2,
       device: 'cpu',
       versions: { ranks: 'acted', runner: '0.0.0' },
-      secondsPerForward: 0.01,
-      tokensPerForward: 64,
+      speeds: [{ secondsPerForward: 0.01, tokensPerForward: 64 }],
       job: null,
       rankRestarts: 0,
       presets: ['quality'],
@@ -78,7 +77,10 @@ test('a runner renders one job after another', async (t) => {
     assert.equal((await client.submit(anOrder(), [])).state, 'FINISHED')
     assert.equal((await client.submit(anOrder(), large)).state, 'FINISHED')
     await assert.rejects(client.submit(anOrder(other), large), refused('RESOURCE_EXHAUSTED', 'busy'))
-    assert.equal((await client.describe()).secondsPerForward, 0.02)
+    assert.deepEqual((await client.describe()).speeds, [
+      { secondsPerForward: 0.02, tokensPerForward: 64 },
+      { secondsPerForward: 0.03, tokensPerForward: 128 },
+    ])
     await client.release(job)
     await client.release(job)
     assert.deepEqual(await folders(), [])

@@ -17,8 +17,8 @@ test('the real ranks render two chunks, resume at the second alike, and end with
     await using runner = await startRunnerProcess(dir, process.env.PYTHON_PATH ?? testStack().pythonPath)
     await using client = connectRunner(runner.address)
     await until('ready ranks', async () => (await client.describe()).state === 'IDLE', 180_000)
-    const { model, ranks, secondsPerForward } = await client.describe()
-    assert.deepEqual([model, ranks, secondsPerForward > 0], ['InfiniteTalk-demo', 2, true])
+    const { model, ranks, speeds } = await client.describe()
+    assert.deepEqual([model, ranks, speeds.length > 0], ['InfiniteTalk-demo', 2, true])
     const files = [aFile('REFERENCE', await picture()), aFile('VOICE_1', voice(4))]
 
     const whole = { jobId: 'video_whole', generation: 1 }

@@ -118,7 +118,7 @@ test('a node says of itself what its runner measured', async () => {
   const { at, ...said } = announcementOf('n1', description, false)
   assert.ok(at <= Date.now())
   const fixed = { node: 'n1', state: 'idle', engine: 'demo', model: 'Acted-demo', ranks: 2, renders: null }
-  assert.deepEqual(said, { ...fixed, workPerSecond: 6400 })
-  assert.equal(announcementOf('n1', { ...description, secondsPerForward: 0 }, false).workPerSecond, null)
+  const measured = { presets: ['quality'], speeds: [{ tokens: 64, secondsPerForward: 0.01 }] }
+  assert.deepEqual(said, { ...fixed, ...measured })
   assert.equal(announcementOf('n1', description, true).state, 'draining')
 })

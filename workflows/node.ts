@@ -8,11 +8,16 @@ export type NodeAnnouncement = {
   /** The model's name as answers show it, e.g. `InfiniteTalk-demo`. */
   model: string
   ranks: number
-  /** Measured forward-tokens per second of this node; null until measured. */
-  workPerSecond: number | null
+  /** Presets that it has the weights for; none while its ranks are not ready. */
+  presets: string[]
+  /** Newest first, one per token count; none until measured. */
+  speeds: Speed[]
   /** The video that it renders now. */
   renders: string | null
 }
+
+/** Seconds that one forward pass of so many tokens took on this node. */
+export type Speed = { tokens: number; secondsPerForward: number }
 
 export const announceEveryMs = 10_000
 export const nodeGoneMs = 60_000

@@ -1,7 +1,7 @@
 import { soundSamples } from './chunk-plan.js'
 import { analysisRate } from './order.js'
 import type { VideoInput, VideoMemo } from './video.js'
-import { workOf } from './work.js'
+import { tokensPerForward, workOf } from './work.js'
 
 /** The memo of a video that was just accepted: the workflow is started with it, and goes on from it. */
 export function queuedMemo({ order, createdAt }: VideoInput): VideoMemo {
@@ -16,6 +16,7 @@ export function queuedMemo({ order, createdAt }: VideoInput): VideoMemo {
     height: order.height,
     seconds: samples / analysisRate,
     work: workOf(order),
+    tokens: tokensPerForward(order),
     createdAt,
   }
 }

@@ -40,6 +40,8 @@ export type VideoMemo = {
   seconds: number
   /** Work of the render in forward-tokens (`work.ts`), known before it runs. */
   work: number
+  /** Of one of its forward passes: what a node's speed depends on. */
+  tokens: number
   createdAt: number
   /** When the first render began on a node. */
   startedAt?: number

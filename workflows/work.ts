@@ -17,6 +17,11 @@ export function tokensOf(frames: number, width: number, height: number): number 
  * per second; estimates are the one divided by the other.
  */
 export function workOf(order: Order): number {
-  const { chunks, framesPerChunk } = chunkPlan(orderFrames(order))
-  return chunks * order.steps * guidancePasses(order) * tokensOf(framesPerChunk, order.width, order.height)
+  const { chunks } = chunkPlan(orderFrames(order))
+  return chunks * order.steps * guidancePasses(order) * tokensPerForward(order)
+}
+
+/** Tokens of one forward pass of an order, in a full chunk. */
+export function tokensPerForward(order: Order): number {
+  return tokensOf(chunkPlan(orderFrames(order)).framesPerChunk, order.width, order.height)
 }
