@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,9 +65,18 @@ class Engine(Protocol):
     name: str
     model: str  # as answers show it
     presets: tuple[str, ...]  # that an order may name
-    identity: str  # of weights and arithmetic: a checkpoint of another one is refused
+    versions: Mapping[str, str]  # what else a receipt names, by a word for it
     device: torch.device
     latent_channels: int  # C
+
+    def identity_of(self, preset: str) -> str:
+        """Name weights and arithmetic of a preset's videos: a checkpoint of another one is refused."""
+
+    def refusal(self, preset: str) -> str | None:
+        """Say why an order with this preset cannot be rendered, and what would help; None where it can. Rank 0."""
+
+    def use(self, preset: str, beat: Callable[[], None]) -> None:
+        """Put a preset's weights in place before a video. Every rank; calls `beat` while it takes long."""
 
     def encode_text(self, prompt: str) -> Tensor:
         """Encode a prompt to [tokens, d]."""

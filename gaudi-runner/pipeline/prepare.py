@@ -19,8 +19,9 @@ from pipeline.stream import Prepared, State
 
 def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
     """Read the reference and the voices. Raises OrderRejected."""
-    if order.preset not in engine.presets:
-        raise OrderRejected(f"the preset {order.preset!r} is not among this node's: {', '.join(engine.presets)}")
+    refusal = engine.refusal(order.preset)
+    if refusal is not None:
+        raise OrderRejected(refusal)
     fit = (directory / "reference", order.height, order.width)
     reference = VideoReference(*fit, order.fps) if order.reference_is_video else StillReference(*fit)
     voices = [normalize_loudness(read_voice(path)) for path in _voice_paths(directory)]
@@ -58,7 +59,7 @@ def render_identity(engine: Engine, order: Order, directory: Path) -> dict[str, 
     return {
         **same,
         **{path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
-        "engine": engine.identity,
+        "engine": engine.identity_of(order.preset),
         "loop": LOOP_REVISION,
     }
 

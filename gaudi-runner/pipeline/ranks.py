@@ -76,7 +76,8 @@ def announce_ready(engine: Engine, group: Group, warm_up: Shape, control: Contro
     """Ready means every rank has its weights and one forward pass has gone through all of them."""
     seconds, tokens = measure_forward(engine, group, warm_up, control.beat)
     if group.leads:
-        versions = {"torch": torch.__version__, "python": platform.python_version(), "engine": engine.identity}
+        versions = {"torch": torch.__version__, "python": platform.python_version(), **engine.versions}
+        versions["engine"] = engine.identity_of(engine.presets[0])
         control.send(
             "ready",
             engine=engine.name,

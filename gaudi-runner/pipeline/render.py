@@ -38,6 +38,7 @@ def render(
     """Render an order; collective. Raises OrderRejected, Aborted or RunnerGone on every rank alike."""
     began = time.monotonic()
     order, prepared, identity, resume = _agree_on_inputs(engine, group, directory, values)
+    engine.use(order.preset, control.beat)
     plan = plan_chunks(order.frames)
     sampling = Sampling(order.steps, order.shift, order.text_guide, order.audio_guide)
     video = Video(plan, sampling, order.seed, order.fps)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -47,12 +48,22 @@ class LinearDenoiser:
 class LinearEngine:
     name = "linear"
     model = "linear"
-    identity = "linear 1"
+    presets = ("quality",)
+    versions: ClassVar[dict[str, str]] = {}
     device = torch.device("cpu")
     latent_channels = 16
 
     def __init__(self) -> None:
         self.forwards = 0
+
+    def identity_of(self, preset: str) -> str:
+        return "linear 1"
+
+    def refusal(self, preset: str) -> str | None:
+        return None
+
+    def use(self, preset: str, beat: Callable[[], None]) -> None:
+        pass
 
     def encode_text(self, prompt: str) -> Tensor:
         return uniform("text:" + prompt, (7, 40))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,12 +23,12 @@ NATURAL_AUDIO_GUIDE = 5.0
 
 
 class DemoEngine:
-    """Says what it is in `model`. Raise the number in `identity` when it draws anything differently."""
+    """Says what it is in `model`. Raise the number in `identity_of` when it draws anything differently."""
 
     name = "demo"
     model = "InfiniteTalk-demo"
     presets = ("quality", "fast", "turbo")  # no weights, so none to choose from
-    identity = "demo 1"
+    versions: ClassVar[dict[str, str]] = {}
     device = torch.device("cpu")
     latent_channels = CHANNELS
 
@@ -34,6 +36,19 @@ class DemoEngine:
         self._group = group
         self._vae = CosineVae()
         self._still: tuple[Reference, list[list[Face]]] | None = None  # the faces of the picture at hand
+
+    def identity_of(self, preset: str) -> str:  # noqa: ARG002 - it draws the same for all
+        """Name what it draws."""
+        return "demo 1"
+
+    def refusal(self, preset: str) -> str | None:
+        """Offer every preset."""
+        if preset in self.presets:
+            return None
+        return f"the preset {preset!r} is not among this node's: {', '.join(self.presets)}"
+
+    def use(self, preset: str, beat: Callable[[], None]) -> None:
+        """Have no weights to put in place."""
 
     def encode_text(self, prompt: str) -> Tensor:
         """A fingerprint of the prompt: the demo draws the same whatever it says."""

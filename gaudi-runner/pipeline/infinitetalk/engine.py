@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,9 @@ from .denoiser import ChunkDenoiser, Remembered
 from .device import Device
 from .encoders.published import Encoders, encoder_digests, load_encoders
 from .model_folder import ModelFolder
+from .presets import DISTILLED, QUALITY
 from .transformer import Transformer
-from .weights import TransformerWeights, WeightsError, check_weights
+from .weights import TransformerWeights, Variant, WeightsError, check_weights
 
 # Raise it when the same weights give other numbers: checkpoints of before are refused then.
 ARITHMETIC = 1
@@ -28,20 +29,38 @@ class InfiniteTalkEngine:
 
     name = "infinitetalk"
     model = "InfiniteTalk"
-    presets = ("quality",)
     latent_channels = 16
 
-    def __init__(self, group: Group, root: Path, device: Device, loras: Iterable[tuple[Path, float]] = ()) -> None:
+    def __init__(self, group: Group, root: Path, device: Device) -> None:
         """Check all files, agree that they are good, then read them. WeightsError, on every rank alike."""
-        folder = ModelFolder(root)
+        self._folder = ModelFolder(root)
         self._device, self.device = device, device.torch
-        self._weights, self._transformer, encoders = _checked(group, folder, device, list(loras))
+        self._weights, self._transformer, encoders = _checked(group, self._folder, device)
         self._encoders = encoders
-        self._voices = 1  # whose audio layers are in place
-        self._weights.load(self._transformer, self._voices, device.torch, device.dtype)
-        self._remembered = Remembered()
-        parts = [str(ARITHMETIC), str(device.dtype), self._weights.identity, *encoder_digests(folder)]
-        self.identity = "infinitetalk " + hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        self._placed: Variant | None = None
+        self._place(Variant())
+        self._digests = [str(ARITHMETIC), str(device.dtype), *encoder_digests(self._folder)]
+        self.presets = (QUALITY, *self._weights.loras)
+        self.versions = {f"lora {preset}": str(lora) for preset, lora in self._weights.loras.items()}
+
+    def identity_of(self, preset: str) -> str:
+        """Name weights and arithmetic of a preset's videos."""
+        parts = " ".join((*self._digests, self._weights.identity(preset)))
+        return f"infinitetalk {hashlib.sha256(parts.encode()).hexdigest()[:16]}"
+
+    def refusal(self, preset: str) -> str | None:
+        """Say why a preset is not offered: which file is not there, and where it is to be had."""
+        if preset in self.presets:
+            return None
+        if preset not in DISTILLED:
+            return f"the preset {preset!r} is not among this node's: {', '.join(self.presets)}"
+        path, source = self._folder.lora(preset), DISTILLED[preset].source
+        return f"the preset {preset} needs {path}, from {source}, and a start of the ranks once it is there"
+
+    def use(self, preset: str, beat: Callable[[], None]) -> None:
+        """Put a preset's weights in place, parameter by parameter; nothing where they are. Every rank."""
+        assert self._placed is not None
+        self._place(Variant(self._placed.voices, preset), beat)
 
     def encode_text(self, prompt: str) -> Tensor:
         """Encode a prompt to [tokens, text_dim]. Rank 0."""
@@ -65,11 +84,16 @@ class InfiniteTalkEngine:
 
     def denoiser(self, conditions: Conditions) -> ChunkDenoiser:
         """Bind a chunk's conditions; for another number of voices swap the audio layers first. Every rank."""
-        voices = conditions.audio.shape[0]
-        if voices != self._voices:
-            self._weights.load_adapter(self._transformer, voices, self._device.torch, self._device.dtype)
-            self._voices = voices
+        assert self._placed is not None
+        self._place(Variant(conditions.audio.shape[0], self._placed.preset))
         return ChunkDenoiser(self._transformer, conditions, self._remembered)
+
+    def _place(self, wanted: Variant, beat: Callable[[], None] = lambda: None) -> None:
+        if wanted == self._placed:
+            return
+        self._remembered = Remembered()  # made with the weights of before
+        self._weights.place(self._transformer, wanted, self._placed, self._device.torch, self._device.dtype, beat)
+        self._placed = wanted
 
     @property
     def _on_lead(self) -> Encoders:
@@ -78,7 +102,7 @@ class InfiniteTalkEngine:
 
 
 def _checked(
-    group: Group, folder: ModelFolder, device: Device, loras: list[tuple[Path, float]]
+    group: Group, folder: ModelFolder, device: Device
 ) -> tuple[TransformerWeights, Transformer, Encoders | None]:
     """Find everything that is wrong with the files before any rank reads the large ones; raise it on all ranks."""
     problems: list[str] = []
@@ -86,7 +110,7 @@ def _checked(
     weights = transformer = None
     try:
         transformer = Transformer.on_meta(TransformerConfig.read(folder.config), group)
-        weights = check_weights(transformer, folder, loras)
+        weights = check_weights(transformer, folder)
     except WeightsError as error:
         problems += error.problems
     except (ValueError, OSError) as error:

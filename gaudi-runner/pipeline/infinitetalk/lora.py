@@ -43,6 +43,9 @@ class Lora:
         """How many of the file's keys change the model."""
         return sum(len(roles) for roles in self.changes.values())
 
+    def __str__(self) -> str:
+        return f"{self.file.path.name}, {self.applied} of {len(self.file.shapes)} keys merged, times {self.scale}"
+
     def change(self, name: str, device: torch.device) -> Tensor | None:
         """Make what to add to a parameter, float32 on the device; None where this file leaves it alone."""
         roles = self.changes.get(name)

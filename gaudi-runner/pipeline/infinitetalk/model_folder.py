@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .presets import DISTILLED
+
 SHARD = re.compile(r"diffusion_pytorch_model-(\d+)-of-(\d+)\.safetensors")
 
 SOURCES = {
@@ -71,6 +73,11 @@ class ModelFolder:
         names = ("multi", "single") if voices == 2 else ("single",)
         paths = [self.root / "InfiniteTalk" / name / "infinitetalk.safetensors" for name in names]
         return next((path for path in paths if path.is_file()), paths[-1])
+
+    def lora(self, preset: str) -> Path:
+        """Find the LoRA of a preset, under whichever of its names it is there; else the first of them."""
+        paths = [self.root / "loras" / name for name in DISTILLED[preset].files]
+        return next((path for path in paths if path.is_file()), paths[0])
 
     def shards(self) -> list[Path]:
         """List the transformer's shards in order, also those that are missing but numbered by the others."""

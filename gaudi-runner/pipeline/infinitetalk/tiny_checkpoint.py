@@ -28,6 +28,7 @@ from .encoders.latents import published_name
 from .encoders.picture import HEAD_WIDTH
 from .encoders.voice import OLD_WEIGHT_NORM
 from .model_folder import ModelFolder
+from .presets import DISTILLED
 from .transformer import Transformer
 from .weights import is_adapter
 
@@ -73,6 +74,9 @@ def write_tiny_checkpoint(root: Path, sizes: TransformerConfig = SIZES) -> Model
     for path in (folder.base, folder.tokenizer.parent, folder.voice_config.parent):
         path.mkdir(parents=True, exist_ok=True)
     write_transformer(folder, sizes)
+    for preset in DISTILLED:
+        folder.lora(preset).parent.mkdir(exist_ok=True)
+        save_file(random_tensors(lora_shapes(sizes), torch.bfloat16, seed=preset), folder.lora(preset))
     torch.save(random_tensors(text_shapes(), torch.bfloat16), folder.text_encoder)
     byte_tokenizer().save(str(folder.tokenizer))
     torch.save(random_tensors(picture_shapes(), torch.float16), folder.picture_encoder)
@@ -97,6 +101,20 @@ def write_transformer(folder: ModelFolder, sizes: TransformerConfig) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         adapter = {key: shape for key, shape in shapes.items() if is_adapter(key)}
         save_file(random_tensors(adapter, seed=name), path)
+
+
+def lora_shapes(sizes: TransformerConfig, rank: int = 4) -> Shapes:
+    """List a LoRA's tensors: pairs, as they are published, and the differences of biases and norms beside them."""
+    shapes: Shapes = {}
+    for n in range(sizes.num_layers):
+        for name in ("self_attn.q", "cross_attn.k_img", "audio_cross_attn.proj"):
+            stem = f"diffusion_model.blocks.{n}.{name}"
+            shapes[f"{stem}.lora_down.weight"] = (rank, sizes.dim)
+            shapes[f"{stem}.lora_up.weight"] = (sizes.dim, rank)
+            shapes[f"{stem}.diff_b"] = (sizes.dim,)
+        shapes[f"diffusion_model.blocks.{n}.norm3.diff"] = (sizes.dim,)
+        shapes[f"diffusion_model.blocks.{n}.diff_m"] = (1, 6, sizes.dim)  # as in the published ones; nobody applies it
+    return shapes
 
 
 def random_tensors(shapes: Shapes, dtype: torch.dtype = torch.float32, seed: str = "") -> dict[str, Tensor]:

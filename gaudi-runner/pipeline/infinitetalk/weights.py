@@ -1,12 +1,13 @@
 """The transformer's weights: checked as a whole before any rank starts, read shard by shard straight to the device.
 
-No rank ever holds a second copy: a tensor is a view of the mapped file until it is on the device in its type.
+No rank ever holds a second copy: a tensor is a view of the mapped file until it is on the device in its type, and stays
+one where that is what the file has (float32 on a CPU).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from ..engine import CannotStart
 from .lora import Lora, read_lora
 from .model_folder import SOURCES, ModelFolder
+from .presets import DISTILLED, QUALITY
 from .tensor_file import TensorFile, open_tensors
 from .transformer import Transformer
 
@@ -35,48 +37,72 @@ class WeightsError(CannotStart):
 
 
 @dataclass(frozen=True)
+class Variant:
+    """What the weights of a job depend on: the audio layers on the number of voices, the LoRA on the preset."""
+
+    voices: int = 1
+    preset: str = QUALITY
+
+
+@dataclass(frozen=True)
 class TransformerWeights:
     """Files that hold every parameter of the transformer, once, in its shape."""
 
     shards: list[TensorFile]
     adapters: dict[int, TensorFile]  # by number of voices
-    loras: list[Lora]
+    loras: dict[str, Lora]  # by preset; those whose file is there
 
-    @property
-    def identity(self) -> str:
-        """Digest of names, shapes, types and files, changes included: equal weights have equal ones."""
+    def identity(self, preset: str) -> str:
+        """Digest of names, shapes, types and files, the preset's changes included: equal weights have equal ones."""
         parts = [file.digest for file in self.shards]
         parts += [f"{voices}:{file.digest}" for voices, file in sorted(self.adapters.items())]
-        parts += [f"{lora.scale}:{lora.file.digest}" for lora in self.loras]
+        if preset in self.loras:
+            lora = self.loras[preset]
+            parts.append(f"{lora.scale}:{lora.file.digest}")
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
-    def load(self, model: Transformer, voices: int, device: torch.device, dtype: torch.dtype) -> None:
-        """Give the model all of its parameters, the audio layers for that many voices."""
-        for file in self.shards:
-            self._place(model, file, device, dtype)
-        self.load_adapter(model, voices, device, dtype)
+    def place(
+        self,
+        model: Transformer,
+        wanted: Variant,
+        placed: Variant | None,
+        device: torch.device,
+        dtype: torch.dtype,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Give the model the parameters of a variant, parameter by parameter in place of those it has.
 
-    def load_adapter(self, model: Transformer, voices: int, device: torch.device, dtype: torch.dtype) -> None:
-        """Give the model the audio layers for that many voices, parameter by parameter in place of those it has."""
-        self._place(model, self.adapters[voices], device, dtype)
-
-    def _place(self, model: Transformer, file: TensorFile, device: torch.device, dtype: torch.dtype) -> None:
-        with file.reading() as opened:
-            for name in file.shapes:
-                weight: Tensor = opened.get_tensor(name).to(
-                    device
-                )  # first there, then its type: the host converts slowly
-                for lora in self.loras:
-                    change = lora.change(name, device)
+        Where another variant is placed, only those that differ are read again: from the files, so that a change is
+        never taken back by arithmetic, and going there and back gives the same bits. Calls `beat` between them.
+        """
+        names = self._differing(wanted, placed) if placed else None
+        lora = self.loras.get(wanted.preset)
+        for file in (*self.shards, self.adapters[wanted.voices]):
+            with file.reading() as opened:
+                for name in file.shapes if names is None else file.shapes.keys() & names:
+                    # First to the device, then to its type: the host converts slowly.
+                    weight: Tensor = opened.get_tensor(name).to(device)
+                    change = lora.change(name, device) if lora else None
                     weight = weight if change is None else weight.float() + change
-                owner, _, parameter = name.rpartition(".")
-                setattr(model.get_submodule(owner), parameter, nn.Parameter(weight.to(dtype), requires_grad=False))
+                    owner, _, parameter = name.rpartition(".")
+                    setattr(model.get_submodule(owner), parameter, nn.Parameter(weight.to(dtype), requires_grad=False))
+                    beat()
+
+    def _differing(self, one: Variant, other: Variant) -> set[str]:
+        names: set[str] = set()
+        if self.adapters[one.voices].path != self.adapters[other.voices].path:
+            names.update(self.adapters[one.voices].shapes)
+        if one.preset != other.preset:
+            for preset in (one.preset, other.preset):
+                names.update(self.loras[preset].changes if preset in self.loras else ())
+        return names
 
 
-def check_weights(
-    model: Transformer, folder: ModelFolder, loras: Iterable[tuple[Path, float]] = ()
-) -> TransformerWeights:
-    """Open all files and compare their headers with the model. WeightsError with everything that is wrong."""
+def check_weights(model: Transformer, folder: ModelFolder) -> TransformerWeights:
+    """Open all files and compare their headers with the model. WeightsError with everything that is wrong.
+
+    A preset's LoRA may be missing; one that is there must fit.
+    """
     shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     problems: list[str] = []
     shards = _open(folder.shards(), problems)
@@ -89,15 +115,17 @@ def check_weights(
             adapters[voices] = opened[0]
             wanted = {name: shape for name, shape in shapes.items() if is_adapter(name)}
             problems += _differences(wanted, opened, missing_in=str(path))
-    changes = []
-    for path, scale in loras:
+    loras = {}
+    for preset, distilled in DISTILLED.items():
+        path = folder.lora(preset)
         try:
-            changes.append(read_lora(open_tensors(path), scale, shapes))
+            if path.is_file():
+                loras[preset] = read_lora(open_tensors(path), distilled.scale, shapes)
         except ValueError as error:
             problems.append(str(error))
     if problems:
         raise WeightsError(folder.root, list(dict.fromkeys(problems)))
-    return TransformerWeights(shards, adapters, changes)
+    return TransformerWeights(shards, adapters, loras)
 
 
 def is_adapter(name: str) -> bool:

@@ -92,6 +92,30 @@ def test_a_job_leaves_nothing_for_the_next(tiny_folder: ModelFolder) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_preset_renders_another_video_and_leaves_nothing(tiny_folder: ModelFolder) -> None:
+    engine = engine_of(tiny_folder.root, Group())
+    assert engine.presets == ("quality", "fast", "turbo")
+    assert list(engine.versions) == ["lora fast", "lora turbo"]
+    with torch.inference_mode():
+        videos = []
+        for preset in ("quality", "fast", "quality"):
+            engine.use(preset, lambda: None)
+            videos.append(render(engine, Group(), 1))
+    assert np.abs(videos[1] - videos[0]).max() > 0.01
+    np.testing.assert_array_equal(videos[2], videos[0])
+
+
+def test_a_preset_that_is_not_there_says_what_would_help(broken_folder: ModelFolder) -> None:
+    broken_folder.lora("turbo").unlink()
+    engine = engine_of(broken_folder.root, Group())
+    assert engine.presets == ("quality", "fast")
+    assert engine.refusal("fast") is None
+    refusal = engine.refusal("turbo") or ""
+    assert str(broken_folder.lora("turbo")) in refusal
+    assert "huggingface.co/Kijai/WanVideo_comfy" in refusal
+    assert engine.refusal("fastest") == "the preset 'fastest' is not among this node's: quality, fast"
+
+
 def test_what_is_wrong_with_any_file_is_told_at_once(broken_folder: ModelFolder) -> None:
     broken_folder.text_encoder.unlink()
     broken_folder.latent_coder.write_bytes(broken_folder.latent_coder.read_bytes()[:10_000])

@@ -59,6 +59,19 @@ def test_two_people_speak_if_each_has_a_token(pair: RankGroup, tmp_path: Path) -
     assert "covers no token" in refused["message"]
 
 
+def test_a_preset_is_its_own_video_and_no_other_s_checkpoint(pair: RankGroup, tmp_path: Path) -> None:
+    said = order(frames=12, **SMALL)
+    videos = {}
+    for name, preset in (("first", "quality"), ("quick", "turbo"), ("again", "quality")):
+        inputs = make_inputs(tmp_path / name, 0.5)
+        assert pair.render(name, inputs, **{**said, "preset": preset})["type"] == "finished"
+        videos[name] = digest(inputs / "chunk-0000.mp4")
+    assert videos["first"] == videos["again"] != videos["quick"]
+    refused = pair.render("none", make_inputs(tmp_path / "none", 0.5), **{**said, "preset": "best"})
+    assert refused["type"] == "rejected"
+    assert "the preset 'best' is not among this node's: quality, fast, turbo" in refused["message"]
+
+
 def test_all_that_is_wrong_is_told_by_ranks_that_cannot_start(broken_folder: ModelFolder) -> None:
     broken_folder.text_encoder.unlink()
     with group_of(3, broken_folder) as group:

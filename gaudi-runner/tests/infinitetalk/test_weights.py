@@ -13,7 +13,7 @@ from pipeline.group import Group
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.transformer import Transformer
-from pipeline.infinitetalk.weights import WeightsError, check_weights
+from pipeline.infinitetalk.weights import Variant, WeightsError, check_weights
 
 CPU = torch.device("cpu")
 FIRST = "diffusion_pytorch_model-00001-of-00002.safetensors"
@@ -24,15 +24,19 @@ def on_meta(folder: ModelFolder) -> Transformer:
     return Transformer.on_meta(TransformerConfig.read(folder.config), Group())
 
 
-def problems_of(folder: ModelFolder, loras: tuple[tuple[Path, float], ...] = ()) -> list[str]:
+def problems_of(folder: ModelFolder) -> list[str]:
     with pytest.raises(WeightsError) as raised:
-        check_weights(on_meta(folder), folder, loras)
+        check_weights(on_meta(folder), folder)
     return raised.value.problems
 
 
-def loaded(folder: ModelFolder, voices: int = 1, loras: tuple[tuple[Path, float], ...] = ()) -> dict[str, Tensor]:
-    model = on_meta(folder)
-    check_weights(model, folder, loras).load(model, voices, CPU, torch.float32)
+def loaded(folder: ModelFolder, *variants: Variant) -> dict[str, Tensor]:
+    """The parameters after these variants were put in place, one after the other."""
+    model, placed = on_meta(folder), None
+    weights = check_weights(model, folder)
+    for variant in variants or (Variant(),):
+        weights.place(model, variant, placed, CPU, torch.float32)
+        placed = variant
     return dict(model.named_parameters())
 
 
@@ -53,9 +57,9 @@ def test_every_parameter_is_the_file_s(tiny_folder: ModelFolder) -> None:
 def test_two_voices_swap_the_audio_layers_only(tiny_folder: ModelFolder) -> None:
     model = on_meta(tiny_folder)
     weights = check_weights(model, tiny_folder)
-    weights.load(model, 1, CPU, torch.float32)
+    weights.place(model, Variant(voices=1), None, CPU, torch.float32)
     before = dict(model.named_parameters())
-    weights.load_adapter(model, 2, CPU, torch.float32)
+    weights.place(model, Variant(voices=2), Variant(voices=1), CPU, torch.float32)
     multi = load_file(tiny_folder.adapter(2))
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, multi.get(name, before[name]))
@@ -103,63 +107,7 @@ def test_the_message_shows_ten_problems_and_counts_the_rest(broken_folder: Model
 
 
 def test_other_weights_have_another_identity(broken_folder: ModelFolder) -> None:
-    before = check_weights(on_meta(broken_folder), broken_folder).identity
-    assert check_weights(on_meta(broken_folder), broken_folder).identity == before
+    before = check_weights(on_meta(broken_folder), broken_folder).identity("quality")
+    assert check_weights(on_meta(broken_folder), broken_folder).identity("quality") == before
     change(broken_folder.adapter(2), **{"audio_proj.norm.weight": torch.zeros(32)})
-    assert check_weights(on_meta(broken_folder), broken_folder).identity != before
-
-
-def pair(prefix: str, down: str, up: str) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    shapes = {f"{prefix}.{down}.weight": (4, 64), f"{prefix}.{up}.weight": (64, 4)}
-    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
-
-
-@pytest.mark.parametrize(
-    ("prefix", "down", "up", "factor"),
-    [
-        ("diffusion_model.", "lora_down", "lora_up", 1.0),  # alpha is ignored, as in the original
-        ("diffusion_model.", "lora_A", "lora_B", 0.5),
-        ("base_model.model.", "lora_A", "lora_B", 0.5),
-        ("base_model.model.", "lora_A.default", "lora_B.default", 0.5),
-    ],
-)
-def test_a_pair_is_merged_once(
-    tiny_folder: ModelFolder, tmp_path: Path, prefix: str, down: str, up: str, factor: float
-) -> None:
-    stem = prefix + WEIGHT.removesuffix(".weight")
-    stored = pair(stem, down, up)
-    save_file({**stored, f"{stem}.alpha": torch.tensor(2.0)}, tmp_path / "lora.safetensors")
-    before, after = loaded(tiny_folder), loaded(tiny_folder, loras=((tmp_path / "lora.safetensors", 1.2),))
-    lower, upper = stored.values()
-    torch.testing.assert_close(after[WEIGHT], before[WEIGHT] + 1.2 * factor * (upper @ lower))
-    assert all(torch.equal(before[name], after[name]) for name in before if name != WEIGHT)
-
-
-def test_a_lora_of_the_audio_layers_stays_when_they_are_swapped(tiny_folder: ModelFolder, tmp_path: Path) -> None:
-    name = "blocks.1.audio_cross_attn.proj"
-    difference = {f"diffusion_model.{name}.diff": torch.ones(64, 64), f"diffusion_model.{name}.diff_b": torch.ones(64)}
-    save_file({**difference, "diffusion_model.x.diff_m": torch.ones(1)}, tmp_path / "lora.safetensors")
-    model = on_meta(tiny_folder)
-    weights = check_weights(model, tiny_folder, [(tmp_path / "lora.safetensors", 0.5)])
-    assert (weights.loras[0].applied, weights.loras[0].left_out) == (2, ["diffusion_model.x.diff_m"])
-    for voices in (1, 2, 1):
-        weights.load_adapter(model, voices, CPU, torch.float32)
-        stored = load_file(tiny_folder.adapter(voices))
-        torch.testing.assert_close(model.get_parameter(f"{name}.weight"), stored[f"{name}.weight"] + 0.5)
-        torch.testing.assert_close(model.get_parameter(f"{name}.bias"), stored[f"{name}.bias"] + 0.5)
-
-
-@pytest.mark.parametrize(
-    ("tensors", "message"),
-    [
-        ({"transformer.x.lora_C.weight": torch.zeros(1)}, "changes nothing"),
-        (pair("diffusion_model.blocks.9.ffn.0", "lora_down", "lora_up"), "which the model does not have"),
-        (pair("diffusion_model.blocks.0.ffn.0", "lora_down", "lora_up"), "is not of the shape"),
-    ],
-)
-def test_a_lora_of_another_model_is_refused(
-    tiny_folder: ModelFolder, tmp_path: Path, tensors: dict[str, Tensor], message: str
-) -> None:
-    save_file(tensors, tmp_path / "lora.safetensors")
-    assert message in problems_of(tiny_folder, ((tmp_path / "lora.safetensors", 1.0),))[0]
+    assert check_weights(on_meta(broken_folder), broken_folder).identity("quality") != before
