@@ -9,6 +9,7 @@ import { refuseByHeaders } from './form.js'
 import { unfinishedOf } from './list-videos.js'
 import { ClientGone } from './pour-body.js'
 import { waitsForContinue } from './problem-answer.js'
+import { noteHeader } from './present-video.js'
 import { Problem, unavailable } from './problems.js'
 import { receiveOrder } from './receive-order.js'
 import { logVideo, requestLog } from './request-log.js'
@@ -74,7 +75,7 @@ async function start(order: Order, parts: ApiParts, res: Response): Promise<void
   const unfinished = unfinishedOf(id, memo, defaultPriority)
   if (unfinished !== undefined) parts.queue.started(unfinished)
   requestLog(res).info({ event: 'accepted', seconds: memo.seconds, work: memo.work }, 'video accepted')
-  res.set('x-video-seed', String(order.seed))
+  res.set({ 'x-video-seed': String(order.seed), ...noteHeader(memo) })
   res.json(await parts.present({ id, memo, priority: defaultPriority }))
 }
 

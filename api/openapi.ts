@@ -51,6 +51,13 @@ const orderSchema = z
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
 const video = { description: 'The video.', content: json(videoSchema) }
+const note = {
+  'x-video-note': {
+    description:
+      'What was done with the order that its owner may not expect: a shorter voice of two (`para`) is padded.',
+    schema: { type: 'string' },
+  },
+} as const
 const videoId = z.string().describe('The id from the answer of the order.')
 const binary = z.string().meta({ override: { type: 'string', contentMediaType: 'video/mp4' } })
 
@@ -82,7 +89,7 @@ const paths: ZodOpenApiPathsObject = {
       responses: {
         '200': {
           ...video,
-          headers: { 'x-video-seed': { description: 'The seed that is used.', schema: { type: 'integer' } } },
+          headers: { 'x-video-seed': { description: 'The seed that is used.', schema: { type: 'integer' } }, ...note },
         },
         ...refusals(
           ...anywhere,
@@ -104,7 +111,7 @@ const paths: ZodOpenApiPathsObject = {
       operationId: 'getVideo',
       summary: 'State and progress of a video',
       requestParams: { path: z.object({ video_id: videoId }) },
-      responses: { '200': video, ...refusals(...anywhere, 'not_found') },
+      responses: { '200': { ...video, headers: note }, ...refusals(...anywhere, 'not_found') },
     },
     delete: {
       operationId: 'deleteVideo',

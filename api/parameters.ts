@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { presets } from '../workflows/order.js'
+import { bboxSchema } from './bbox.js'
 import { presetsInWords, presetValues } from './presets.js'
 
 /** What the published pipeline guides away from: `sample_neg_prompt` in its wan/configs/wan_multitalk_14B.py. */
@@ -23,7 +24,9 @@ export const parametersSchema = z.object({
   audio_type: z
     .enum(['add', 'para'])
     .default('add')
-    .describe('Two voices: `add` speaks them one after the other, `para` both at once.'),
+    .describe(
+      'Two voices: `add` speaks them one after the other, `para` both at once (the shorter one padded with silence).',
+    ),
   fps: fromText(z.int().min(8).max(60).default(24)).describe('Frames per second of the file.'),
   shift: fromText(z.number().gt(0).max(20).default(usual.shift)).describe('Shift of the noise schedule.'),
   steps: fromText(z.int().min(1).max(100).default(usual.steps)).describe('Denoising steps per chunk of 81 frames.'),
@@ -46,6 +49,7 @@ export const parametersSchema = z.object({
     .describe(
       'What the picture is guided away from, where guide_scale is not 1. The model reads its first 512 tokens.',
     ),
+  bbox: bboxSchema,
   preset: z
     .enum(presets)
     .default('quality')

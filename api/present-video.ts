@@ -37,6 +37,11 @@ export function presentVideo({ id, memo, progress }: VideoState, queue: QueueFac
   }
 }
 
+/** What was done with the order that its owner may not expect; a header, since the contract's keys have no place for it. */
+export function noteHeader({ note }: VideoMemo): Record<string, string> {
+  return note === undefined ? {} : { 'x-video-note': note }
+}
+
 function statusOf(phase: Phase): VideoAnswer['status'] {
   switch (phase) {
     case 'queued':

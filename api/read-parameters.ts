@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { bboxRule } from './bbox.js'
 import { type ParameterName, type Parameters, parametersSchema } from './parameters.js'
 import { presetValues } from './presets.js'
 import { Problem } from './problems.js'
@@ -31,6 +32,7 @@ type Rule = {
 
 /** A parameter's rule in words, from its JSON Schema. */
 export function ruleOf(name: ParameterName): string {
+  if (name === 'bbox') return bboxRule
   if (name === 'size') return '480p, 720p or WIDTHxHEIGHT, e.g. 1280x720'
   const rule = z.toJSONSchema(parametersSchema.shape[name], { io: 'input' }) as Rule
   if (rule.enum !== undefined) return rule.enum.map((word) => `'${String(word)}'`).join(' or ')

@@ -1,5 +1,6 @@
 import { Router } from 'express'
 import type { ApiParts } from './api-parts.js'
+import { noteHeader } from './present-video.js'
 import { logVideo } from './request-log.js'
 
 /** GET /v1/videos/{video_id}: one describe call, shared by all who ask at once, and the queue view. */
@@ -8,6 +9,6 @@ export function readVideo({ reader, present }: ApiParts): Router {
     const id = req.params.video_id
     const state = await reader.read(id)
     logVideo(res, id)
-    res.set('cache-control', 'no-store').json(await present(state))
+    res.set({ 'cache-control': 'no-store', ...noteHeader(state.memo) }).json(await present(state))
   })
 }

@@ -4,6 +4,7 @@ import type { ObjectStore } from '../infra/object-store.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { Order } from '../workflows/order.js'
 import { bucketFor, bucketNearest, type Size } from '../workflows/size-buckets.js'
+import { checkBoxes } from './check-boxes.js'
 import { checkMedia } from './check-media.js'
 import type { MediaChecking } from './media-checking.js'
 import { checkPreset } from './check-preset.js'
@@ -46,6 +47,7 @@ export async function receiveOrder(
     const { reference, voices } = required(form)
     const media = await checkMedia({ reference, voices, voiceMode: parameters.audio_type }, checking, signal)
     const order: Order = { videoId, ...media, ...chosen(parameters, media.reference) }
+    checkBoxes(order.boxes, order.voices.length, order.reference, order)
     await store
       .put(objectKeys.order(videoId), JSON.stringify(order), { contentType: 'application/json' })
       .catch((e) => {
@@ -77,7 +79,7 @@ function chosen(parameters: Parameters, reference: Size): Omit<Order, 'videoId' 
     negativePrompt: parameters.negative_prompt,
     preset: parameters.preset,
     voiceMode: parameters.audio_type,
-    boxes: [],
+    boxes: parameters.bbox ?? [],
     fps: parameters.fps,
     steps: parameters.steps,
     shift: parameters.shift,

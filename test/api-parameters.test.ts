@@ -64,6 +64,7 @@ test('every bound lets its edge pass and refuses what lies beyond, naming the pa
     ['size', ['480p', '720p', '1280x720', '16x16'], ['big', '1280X720', '0x10', '99999x1', '1280x']],
     ['model', ['anything'], ['m'.repeat(201)]],
     ['negative_prompt', ['blurred', '😀'.repeat(4000)], ['p'.repeat(4001)]],
+    ['bbox', ['[{"x":0,"y":0,"width":9,"height":9}]'], ['[{}]', 'here', '[[0,0,9,9]]']],
     ['preset', ['quality', 'fast', 'turbo'], ['Fast', 'draft']],
     ['prompt', ['p'.repeat(4000), '😀'.repeat(4000), 'a\nb\n$###$\u0000'], ['p'.repeat(4001), '😀'.repeat(4001)]],
   ]

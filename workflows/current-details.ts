@@ -22,7 +22,7 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
     ),
     row(
       'work',
-      `${chunks} × ${framesPerChunk} frames, ${order.steps} steps, ${guidancePasses(order)} passes a step, seed ${order.seed}`,
+      `${chunks} × ${framesPerChunk} frames, ${order.steps} steps, ${guidancePasses(order)} passes a step, seed ${order.seed}, preset ${order.preset}`,
     ),
     row(`reference ${order.reference.kind}`, stored(order.reference)),
     ...order.voices.map((voice, i) =>
@@ -31,6 +31,7 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
     ...(order.voices.length > 1
       ? [row('voices', order.voiceMode === 'add' ? 'one after the other' : 'both at once')]
       : []),
+    ...(memo.note ? [row('note', memo.note)] : []),
     row('prompt', order.prompt === '' ? 'none' : inOneCell(order.prompt)),
     ...(memo.file
       ? [

@@ -1,5 +1,6 @@
 import { soundSamples } from './chunk-plan.js'
 import { analysisRate } from './order.js'
+import { orderNote } from './order-note.js'
 import type { VideoInput, VideoMemo } from './video.js'
 import { tokensPerForward, workOf } from './work.js'
 
@@ -9,6 +10,7 @@ export function queuedMemo({ order, createdAt }: VideoInput): VideoMemo {
     order.voices.map((voice) => voice.samples),
     order.voiceMode,
   )
+  const note = orderNote(order)
   return {
     phase: 'queued',
     prompt: order.prompt,
@@ -17,6 +19,7 @@ export function queuedMemo({ order, createdAt }: VideoInput): VideoMemo {
     seconds: samples / analysisRate,
     work: workOf(order),
     tokens: tokensPerForward(order),
+    ...(note !== undefined && { note }),
     createdAt,
   }
 }

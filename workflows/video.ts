@@ -42,6 +42,8 @@ export type VideoMemo = {
   work: number
   /** Of one of its forward passes: what a node's speed depends on. */
   tokens: number
+  /** What was done with the order that its owner may not expect (`order-note.ts`). */
+  note?: string
   createdAt: number
   /** When the first render began on a node. */
   startedAt?: number

@@ -53,7 +53,7 @@ def person_masks(
 
     One person owns the whole picture. Two own a box each: those given, or the picture's left and right half. The boxes
     are drawn in source pixels and go the same way as the picture, but by nearest neighbour (parity/README.md,
-    "Pictures"). ValueError for boxes that are not one per person, or not within the picture.
+    "Pictures"). What of a box lies beyond the picture is cut off. ValueError for boxes that are not one per person.
     """
     grid = (height // 8, width // 8)
     if persons == 1:
@@ -65,10 +65,7 @@ def person_masks(
         raise ValueError(f"{len(boxes)} boxes were given for {persons} people")
     masks = np.zeros((3, source_height, source_width), np.uint8)
     for person, box in enumerate(boxes):
-        right, bottom = box.x + box.width, box.y + box.height
-        if min(box.x, box.y) < 0 or right > source_width or bottom > source_height:
-            raise ValueError(f"the box of person {person + 1} is not within {source_width} x {source_height} pixels")
-        masks[person, box.y : bottom, box.x : right] = 1
+        masks[person, box.y : box.y + box.height, box.x : box.x + box.width] = 1
     masks[2] = (masks[0] + masks[1]) == 0
     fitted = [_cover(Image.fromarray(mask), height, width, Image.Resampling.NEAREST) for mask in masks]
     full = torch.from_numpy(np.stack([np.asarray(mask) for mask in fitted])).float()

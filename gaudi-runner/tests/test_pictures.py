@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 from PIL import Image, ImageOps
 
 from pipeline.order import Box
-from pipeline.pictures import ORIENTATION, person_masks, token_masks, upright
+from pipeline.pictures import ORIENTATION, _cover, person_masks, token_masks, upright
 from pipeline.reference import StillReference
+
+TOKEN_GRID = Path(__file__).parents[2] / "test/fixtures/token-grid.json"
 
 
 def turned(orientation: int, kind: str = "PNG") -> bytes:
@@ -69,7 +72,7 @@ def test_a_box_is_what_its_person_owns_and_the_rest_is_background() -> None:
     ("boxes", "expected"),
     [
         ([Box(0, 0, 64, 64)], "1 boxes were given for 2 people"),
-        ([Box(0, 0, 64, 64), Box(200, 0, 57, 64)], "the box of person 2 is not within 256 x 128 pixels"),
+        ([Box(0, 0, 64, 64), Box(256, 0, 57, 64)], "the mask of person 2 covers no token"),
         ([Box(0, 0, 64, 64), Box(65, 65, 10, 10)], "the mask of person 2 covers no token"),
         ([Box(0, 0, 128, 128), Box(128, 0, 128, 128)], "the mask of the background covers no token"),
     ],
@@ -82,3 +85,12 @@ def test_boxes_that_no_token_can_show_are_refused(boxes: list[Box], expected: st
 def test_a_box_for_one_person_is_refused() -> None:
     with pytest.raises(ValueError, match="would have no effect"):
         person_masks(1, 128, 256, 128, 256, [Box(0, 0, 64, 64)])
+
+
+@pytest.mark.parametrize("case", json.loads(TOKEN_GRID.read_text()), ids=lambda case: str(case["source"]))
+def test_tokens_look_at_the_pixels_that_the_api_checks_boxes_against(case: dict) -> None:
+    source, render = ((case[name]["height"], case[name]["width"]) for name in ("source", "render"))
+    y, x = np.indices(source, np.int32)
+    seen = [np.asarray(_cover(Image.fromarray(at), *render, Image.Resampling.NEAREST))[::16, ::16] for at in (x, y)]
+    assert (seen[0] == case["columns"]).all()
+    assert (case["rows"] == seen[1].T).all()
