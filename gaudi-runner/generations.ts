@@ -1,21 +1,52 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { replaceFile } from './atomic-file.js'
+
 /** Jobs whose newest generation is remembered: far more than are ever tried at the same time. */
 const remembered = 1000
 
-/** The fence: the newest generation seen of each job. Whoever comes with an older one has been given up by its workflow. */
+/**
+ * The fence: the newest generation seen of each job. Whoever comes with an older one has been given up by its workflow.
+ * Kept in a file of its own, since it outlives both jobs and runners.
+ */
 export class Generations {
-  readonly #newest = new Map<string, number>()
+  readonly #path: string
+  #newest = new Map<string, number>()
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Reads what earlier runners saw. */
+  load(log: Logger): void {
+    this.#newest = new Map(read(this.#path, log))
+  }
 
   newest(jobId: string): number {
     return this.#newest.get(jobId) ?? 0
   }
 
+  /** Returns when it is on disk; throws what the disk says, and has seen nothing then. */
   saw(jobId: string, generation: number): void {
-    const newest = Math.max(generation, this.newest(jobId))
-    this.#newest.delete(jobId) // to the end: a Map keeps the order of insertion
-    this.#newest.set(jobId, newest)
-    for (const oldest of this.#newest.keys()) {
-      if (this.#newest.size <= remembered) return
-      this.#newest.delete(oldest)
-    }
+    const newest = new Map(this.#newest)
+    newest.delete(jobId) // to the end: a Map keeps the order of insertion
+    newest.set(jobId, Math.max(generation, this.newest(jobId)))
+    const kept = [...newest].slice(-remembered)
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+    replaceFile(this.#path, JSON.stringify(kept))
+    this.#newest = new Map(kept)
+  }
+}
+
+function read(path: string, log: Logger): [string, number][] {
+  try {
+    return z.array(z.tuple([z.string(), z.int().positive()])).parse(JSON.parse(readFileSync(path, 'utf8')))
+  } catch (error) {
+    const isNew = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    // It is replaced as a whole, so somebody or something else has damaged it. To stand still would help nobody.
+    if (!isNew) log.error({ event: 'fence-lost', path, err: error }, 'older generations of jobs are not known any more')
+    return []
   }
 }

@@ -1,66 +1,76 @@
 import { status } from '@grpc/grpc-js'
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { CheckedOrder } from './check-order.js'
-import { Generations } from './generations.js'
-import { Job, type JobName, type JobState } from './job.js'
-import { applyBlame, applyWord } from './job-words.js'
-import type { Ranks } from './ranks.js'
+import type { Generations } from './generations.js'
+import { Job, type JobName } from './job.js'
+import { recordName } from './job-record.js'
+import { JobRun, type JobRunOptions } from './job-run.js'
 import { RpcError } from './rpc-error.js'
+import type { RunnerMetrics } from './runner-metrics.js'
 
 /** A submission whose files are still coming in. `signal` aborts when it loses its place. */
 export type Arrival = { name: JobName; signal: AbortSignal }
 
-export type JobSlotOptions = {
-  ranks: Ranks
-  /** How long the ranks may take to leave an aborted job before they are taken for stalled. */
-  abortMs: number
-  /** Counted once for each job. */
-  ended: (state: Exclude<JobState, 'RUNNING'>) => void
+export type JobSlotOptions = Omit<JobRunOptions, 'metrics'> & {
+  /** Of this and all earlier runners on the same folder. */
+  generations: Generations
+  metrics: Pick<RunnerMetrics, 'jobEnded' | 'resumed' | 'recovered'>
   log: Logger
 }
+
+/** How long a node whose disk or ranks have failed a job leaves the next one to others. */
+const pauseMs = 10_000
 
 /**
  * The node's one place for a job. This, not Temporal, is what guarantees that one job runs at a time and that an older
  * generation never runs beside a newer one.
  *
- * Free → a submission arrives (the place is taken, a held job of the same id goes on) → its job is held: running, then
- * ended → released.
+ * Free → a submission arrives (the place is taken, a held job of the same id goes on) → its job is held: on its way to its
+ * end (`job-run.ts`), then ended → released. A runner that was started again begins with the job that is on its disk.
  */
 export class JobSlot {
   readonly #options: JobSlotOptions
-  readonly #generations = new Generations()
   #arriving: { arrival: Arrival; cancel: (reason: RpcError) => void } | undefined
-  #held: Job | undefined
+  #held: { job: Job; run: JobRun } | undefined
   #closed = false
+  #pausedUntil = 0
 
   constructor(options: JobSlotOptions) {
     this.#options = options
     options.ranks.on('word', (word) => {
       // A speed is of no job, and a word about a job that was just replaced concerns nobody.
-      if ('job' in word && word.type !== 'failed' && word.job === this.#held?.name.jobId) applyWord(this.#held, word)
+      if ('job' in word && word.type !== 'failed' && word.job === this.held?.name.jobId) this.#held?.run.heard(word)
     })
-    options.ranks.on('broken', (blame) => {
-      if (this.#held) applyBlame(this.#held, blame)
+    options.ranks.on('broken', (blame) => this.#held?.run.ranksBroke(blame))
+    options.ranks.on('state', (state) => {
+      if (state.phase === 'ready') this.#held?.run.ranksReady()
+      if (state.phase === 'refused') this.#held?.run.ranksRefused(state.message)
     })
   }
 
   get held(): Job | undefined {
-    return this.#held
+    return this.#held?.job
   }
 
   get taken(): boolean {
     return this.#held !== undefined || this.#arriving !== undefined
   }
 
+  /** Whether another node should get the next job, because this one has just failed one. */
+  get paused(): boolean {
+    return performance.now() < this.#pausedUntil
+  }
+
   /** The job itself if it is held already, else a place for it. Throws why there is none. */
   admit(name: JobName): Job | Arrival {
-    if (this.#held?.is(name)) return this.#held
+    if (this.held?.is(name)) return this.held
     this.#checkOpen()
     this.#checkFence(name)
-    const other = [this.#held?.name, this.#arriving?.arrival.name].find((taken) => taken && taken.jobId !== name.jobId)
+    const other = [this.held?.name, this.#arriving?.arrival.name].find((taken) => taken && taken.jobId !== name.jobId)
     if (other) throw new RpcError(status.RESOURCE_EXHAUSTED, `this node holds ${other.jobId}`, 'busy')
-    this.#checkReady()
+    // One that takes the place of its older generation waits for ranks as that one did.
+    if (!this.#held) this.#checkReady()
     // The same job arriving again: its sender started anew, and may not even know that the other one still lives.
     this.#arriving?.cancel(new RpcError(status.ABORTED, 'the job was submitted again'))
     const control = new AbortController()
@@ -69,29 +79,31 @@ export class JobSlot {
     return arrival
   }
 
-  /** Makes an arrival whose files are complete in `folder` the held job; an older generation of it is aborted first. */
-  async accept(arrival: Arrival, { order }: CheckedOrder, folder: string): Promise<Job> {
-    const { name } = arrival
+  /**
+   * Makes an arrival whose files are complete the held job; an older generation of it is aborted first. From the moment
+   * that its record is on disk it outlives the runner. Throws what the disk says.
+   */
+  async accept(arrival: Arrival, job: Job): Promise<Job> {
+    const { name } = job
     arrival.signal.throwIfAborted()
-    if (this.#held) {
-      await this.abort(this.#held.name)
-      await this.#forget(this.#held)
+    if (this.held) {
+      await this.abort(this.held.name)
+      await this.#forget(this.held)
     }
     arrival.signal.throwIfAborted()
     this.#checkOpen()
-    this.#checkReady()
-    const job = new Job(name, folder)
-    this.#generations.saw(name.jobId, name.generation)
-    this.#held = job
+    this.#options.generations.saw(name.jobId, name.generation)
+    job.keep()
     this.depart(arrival)
-    const { ranks, ended, log } = this.#options
-    ranks.render({ type: 'render', job: name.jobId, generation: name.generation, directory: folder, order })
-    log.info({ event: 'job-started', video: name.jobId, generation: name.generation, folder }, 'rendering')
-    void job.ended.then(() => {
-      if (job.state !== 'RUNNING') ended(job.state)
-      log.info({ event: 'job-ended', video: name.jobId, generation: name.generation, state: job.state }, 'job ended')
-    })
+    this.#hold(job, false)
     return job
+  }
+
+  /** Takes up the job that an earlier runner held. */
+  recover(job: Job): void {
+    this.#options.metrics.recovered()
+    this.#options.log.info({ event: 'job-recovered', video: job.name.jobId, ...job.view }, 'holding the job again')
+    this.#hold(job, true)
   }
 
   /** Gives an arrival's place back; nothing if it was accepted or has lost it. */
@@ -99,9 +111,14 @@ export class JobSlot {
     if (this.#arriving?.arrival === arrival) this.#arriving = undefined
   }
 
+  /** Leaves the next job to other nodes for a while. */
+  pause(): void {
+    this.#pausedUntil = performance.now() + pauseMs
+  }
+
   /** Throws NOT_FOUND for a job that is not held. */
   find(name: JobName): Job {
-    if (this.#held?.is(name)) return this.#held
+    if (this.held?.is(name)) return this.held
     throw new RpcError(status.NOT_FOUND, `job ${name.jobId}.${name.generation} is not held here`)
   }
 
@@ -110,45 +127,62 @@ export class JobSlot {
     const { arrival, cancel } = this.#arriving ?? {}
     if (arrival?.name.jobId === name.jobId && arrival.name.generation === name.generation)
       cancel?.(new RpcError(status.ABORTED, 'the job was aborted while it was submitted'))
-    const job = this.#held
-    if (!job?.is(name)) return undefined
-    const { ranks, abortMs } = this.#options
-    if (job.state === 'RUNNING') ranks.abort(name.jobId)
-    const message = `the ranks did not leave the aborted job within ${abortMs / 1000} s`
-    const timer = setTimeout(() => ranks.break({ reason: 'RANK_STALLED', rank: -1, message }), abortMs)
-    try {
-      await job.ended
-    } finally {
-      clearTimeout(timer)
-    }
-    return job
+    const held = this.#held
+    if (!held?.job.is(name)) return undefined
+    await held.run.abort()
+    return held.job
   }
 
   /** Lets the running chunk be finished first; returns the job as it stands, undefined if it is not held. */
   abortAfterChunk(name: JobName): Job | undefined {
-    const job = this.#held
-    if (!job?.is(name)) return undefined
-    if (job.state === 'RUNNING') this.#options.ranks.abortAfterChunk(name.jobId)
-    return job
+    const held = this.#held
+    if (!held?.job.is(name)) return undefined
+    held.run.abortAfterChunk()
+    return held.job
+  }
+
+  /** A file of the job is not where it was. The ranks have not noticed yet if they still render it: they begin anew. */
+  damaged(job: Job): void {
+    if (this.held !== job || job.state !== 'RUNNING') return
+    const message = job.damage() ?? 'a file of the job could not be read'
+    this.#options.ranks.break({ reason: 'ENGINE', rank: -1, message })
   }
 
   /** Throws FAILED_PRECONDITION for a job that still runs; nothing for one that is not held. */
   async release(name: JobName): Promise<void> {
-    const job = this.#held
+    const job = this.held
     if (!job?.is(name)) return
     if (job.state === 'RUNNING') throw new RpcError(status.FAILED_PRECONDITION, `job ${name.jobId} is still running`)
     await this.#forget(job)
   }
 
-  /** Takes no more submissions, and breaks off the one that is arriving. */
+  /** Takes no more submissions, breaks off the one that is arriving, and leaves the held job to the next runner. */
   close(): void {
     this.#closed = true
     this.#arriving?.cancel(new RpcError(status.UNAVAILABLE, 'the runner is stopping', 'draining'))
+    this.#held?.run.suspend()
+  }
+
+  #hold(job: Job, recovered: boolean): void {
+    const { metrics, log } = this.#options
+    this.#held = { job, run: new JobRun(job, recovered, this.#options) }
+    void job.ended.then(() => {
+      const last = job.lastEvent
+      if (last && 'failed' in last && last.failed.reason === 'NODE_FAILED') this.pause()
+      if (job.state !== 'RUNNING') metrics.jobEnded(job.state)
+      const { jobId: video, generation } = job.name
+      log.info({ event: 'job-ended', video, generation, state: job.state, last }, 'job ended')
+    })
   }
 
   async #forget(job: Job): Promise<void> {
-    if (this.#held === job) this.#held = undefined
-    await rm(job.folder, { recursive: true, force: true })
+    try {
+      // First what makes it a job: a removal that is broken off must not leave half of one.
+      await rm(join(job.folder, recordName), { force: true })
+      await rm(job.folder, { recursive: true, force: true })
+    } finally {
+      if (this.held === job) this.#held = undefined
+    }
   }
 
   #checkOpen(): void {
@@ -157,7 +191,8 @@ export class JobSlot {
 
   #checkFence({ jobId, generation }: JobName): void {
     const arriving = this.#arriving?.arrival.name
-    const newest = Math.max(this.#generations.newest(jobId), arriving?.jobId === jobId ? arriving.generation : 0)
+    const seen = this.#options.generations.newest(jobId)
+    const newest = Math.max(seen, arriving?.jobId === jobId ? arriving.generation : 0)
     if (generation < newest)
       throw new RpcError(
         status.FAILED_PRECONDITION,

@@ -1,5 +1,4 @@
 import type { Job } from './job.js'
-import type { Blame } from './rank-group.js'
 import type { JobWord } from './rank-protocol.js'
 
 /** Writes what rank 0 says of a job into the job's log. */
@@ -19,12 +18,10 @@ export function applyWord(job: Job, word: JobWord): void {
       })
     case 'aborted':
       return job.end({ aborted: {} })
-    case 'rejected':
-      return job.end({ failed: { reason: 'BAD_INPUT', message: word.message, rank: 0 } })
+    case 'rejected': {
+      // What it could begin with before cannot be the order's fault: a kept state is damaged, or another version's.
+      const reason = job.setbacks.furthest ? 'NODE_FAILED' : 'BAD_INPUT'
+      return job.end({ failed: { reason, message: word.message, rank: 0 } })
+    }
   }
-}
-
-/** Ends the job with the words of the rank that is to blame. */
-export function applyBlame(job: Job, { reason, rank, message }: Blame): void {
-  job.end({ failed: { reason, message, rank } })
 }

@@ -1,59 +1,89 @@
 import { EventEmitter, once } from 'node:events'
-import type { Failed } from './generated/text2video/runner/v1/Failed.js'
-import type { Finished } from './generated/text2video/runner/v1/Finished.js'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
 import type { Progress } from './generated/text2video/runner/v1/Progress.js'
+import {
+  type JobRecord,
+  type KeptChunk,
+  type KeptEvent,
+  type KeptFailure,
+  type KeptFile,
+  type KeptFinish,
+  type KeptInterruption,
+  writeRecord,
+} from './job-record.js'
+import type { RankOrder } from './rank-protocol.js'
+import type { Setbacks } from './setbacks.js'
 
 /** Names a job for ever: a job is never rendered twice under the same pair. */
 export type JobName = { jobId: string; generation: number }
 
-export type JobEnd = { finished: Finished } | { failed: Failed } | { aborted: Record<string, never> }
+export type JobEnd = { finished: KeptFinish } | { failed: KeptFailure } | { aborted: Record<string, never> }
 
-/** A file in the job's folder; sha256 in hex. */
-export type KeptFile = { name: string; bytes: number; sha256: string }
-
-export type KeptChunk = { index: number; frames: number; segment: KeptFile; state: KeptFile }
-
-type Happening = { progress: Progress } | { chunk: KeptChunk } | JobEnd
-
-/** An event as the log keeps it; sequence numbers start at 1. */
-export type LoggedEvent = { sequence: number } & Happening
+/** An event as the log keeps it; sequence numbers grow from 1. */
+export type LoggedEvent = KeptEvent | { sequence: number; progress: Progress }
 
 export type JobState = 'RUNNING' | 'FINISHED' | 'FAILED' | 'ABORTED'
 
-/** One job and the log of its events. Of progress only the newest is kept; everything else stays until the job is released. */
+/** Of a job that breaks off again and again: its watchers have seen the others. */
+const interruptionsKept = 10
+
+/** What each life of a job adds to its sequence numbers: more than it can ever have told in one. */
+const numbersOfALife = 2 ** 32
+
+/**
+ * One job and the log of its events, kept in its folder (`job-record.ts`): an event is on disk before it is told.
+ * Of progress only the newest is kept, in memory alone; everything else stays until the job is released.
+ */
 export class Job {
   readonly name: JobName
+  /** In the ranks' words. */
+  readonly order: RankOrder
   /** Absolute: inputs, and the artifacts that events name. */
   readonly folder: string
   /** Resolves with the job's last event. */
   readonly ended: Promise<void>
+  readonly #record: JobRecord
+  readonly #log: Logger
   readonly #changes = new EventEmitter<{ change: [] }>()
-  readonly #files = new Map<string, KeptFile>()
   readonly #resolveEnded: () => void
-  #log: LoggedEvent[] = []
-  #lastSequence = 0
-  #state: JobState = 'RUNNING'
+  #progress: { sequence: number; progress: Progress } | undefined
+  #lastSequence: number
   #watchers = 0
   #unwatchedSince = performance.now()
 
-  constructor(name: JobName, folder: string) {
-    this.name = name
+  /** Nothing is on disk before the first `keep`. */
+  constructor(record: JobRecord, order: RankOrder, folder: string, log: Logger) {
+    this.name = record.name
+    this.order = order
     this.folder = folder
+    this.#record = record
+    this.#log = log.child({ video: record.name.jobId, generation: record.name.generation })
+    this.#lastSequence = Math.max(record.lives * numbersOfALife, record.events.at(-1)?.sequence ?? 0)
     this.#changes.setMaxListeners(0) // one for each watcher
     let resolveEnded = () => {}
     this.ended = new Promise((resolve) => {
       resolveEnded = resolve
     })
     this.#resolveEnded = resolveEnded
+    if (this.state !== 'RUNNING') resolveEnded()
+  }
+
+  /** Progress left aside. */
+  get lastEvent(): KeptEvent | undefined {
+    return this.#record.events.at(-1)
   }
 
   get state(): JobState {
-    return this.#state
+    const last = this.lastEvent
+    if (!last || 'chunk' in last || 'interrupted' in last) return 'RUNNING'
+    return 'finished' in last ? 'FINISHED' : 'failed' in last ? 'FAILED' : 'ABORTED'
   }
 
   /** The job as calls answer with it. */
   get view(): JobName & { state: JobState; lastSequence: number } {
-    return { ...this.name, state: this.#state, lastSequence: this.#lastSequence }
+    return { ...this.name, state: this.state, lastSequence: this.#lastSequence }
   }
 
   /** How long nobody has watched, in milliseconds. */
@@ -61,31 +91,88 @@ export class Job {
     return this.#watchers > 0 ? 0 : performance.now() - this.#unwatchedSince
   }
 
+  /** The first chunk that has not been announced. */
+  get nextChunk(): number {
+    return (this.#chunks.at(-1)?.index ?? this.order.first_chunk - 1) + 1
+  }
+
+  get setbacks(): Setbacks {
+    return this.#record.setbacks
+  }
+
+  /** Kept with the next event: what was reached meanwhile is told by the ranks themselves. */
+  set setbacks(setbacks: Setbacks) {
+    this.#record.setbacks = setbacks
+  }
+
+  /** Whether it ends with its running chunk. */
+  get leaving(): boolean {
+    return this.#record.leaving
+  }
+
   is({ jobId, generation }: JobName): boolean {
     return this.name.jobId === jobId && this.name.generation === generation
   }
 
   progress(progress: Progress): void {
-    this.#log = this.#log.filter((event) => !('progress' in event))
-    this.#append({ progress })
+    this.#lastSequence += 1
+    this.#progress = { sequence: this.#lastSequence, progress }
+    this.#changes.emit('change')
   }
 
   chunk(chunk: KeptChunk): void {
-    for (const file of [chunk.segment, chunk.state]) this.#files.set(file.name, file)
-    this.#append({ chunk })
+    this.#append({ sequence: this.#lastSequence + 1, chunk })
+  }
+
+  interrupted(interrupted: KeptInterruption): void {
+    const earlier = this.#record.events.filter((event) => 'interrupted' in event)
+    const oldest = earlier.length >= interruptionsKept ? earlier[0] : undefined
+    this.#record.events = this.#record.events.filter((event) => event !== oldest)
+    this.#append({ sequence: this.#lastSequence + 1, interrupted })
   }
 
   /** The first end counts. */
   end(end: JobEnd): void {
-    if (this.#state !== 'RUNNING') return
-    this.#state = 'finished' in end ? 'FINISHED' : 'failed' in end ? 'FAILED' : 'ABORTED'
-    this.#append(end)
+    if (this.state !== 'RUNNING') return
+    this.#append({ sequence: this.#lastSequence + 1, ...end })
     this.#resolveEnded()
+  }
+
+  /** Remembers that the job is to end with its running chunk. */
+  leave(): void {
+    this.#record.leaving = true
+    this.#keepIfPossible()
+  }
+
+  /** Leaves the job to the next runner. */
+  suspend(): void {
+    this.#record.suspended = true
+    this.#keepIfPossible()
+  }
+
+  /** Writes the job's record. Throws what the disk says. */
+  keep(): void {
+    writeRecord(this.folder, this.#record)
   }
 
   /** An artifact that an event has named. */
   artifact(name: string): KeptFile | undefined {
-    return this.#files.get(name)
+    return this.#chunks.flatMap(({ segment, state }) => [segment, state]).find((file) => file.name === name)
+  }
+
+  /** Inputs and artifacts: all that must be there for the job to go on, and to be fetched. */
+  get files(): KeptFile[] {
+    return [...this.#record.inputs, ...this.#chunks.flatMap(({ segment, state }) => [segment, state])]
+  }
+
+  /** What lacks in the folder, in words; undefined if nothing does. */
+  damage(): string | undefined {
+    for (const { name, bytes } of this.files) {
+      const size = statSync(join(this.folder, name), { throwIfNoEntry: false })?.size
+      if (size === undefined) return `the job's ${name} is gone from this node`
+      if (size !== bytes) return `the job's ${name} has ${size} bytes on this node, not ${bytes}`
+    }
+    return undefined
   }
 
   /** Events from `from` on, then live ones, until the job has ended. A slow reader misses progress and nothing else. */
@@ -93,11 +180,11 @@ export class Job {
     this.#watchers += 1
     try {
       for (let next = from; ; ) {
-        const event = this.#log.find(({ sequence }) => sequence >= next)
+        const event = this.#firstFrom(next)
         if (event) {
           next = event.sequence + 1
           yield event
-        } else if (this.#state === 'RUNNING') await once(this.#changes, 'change', { signal })
+        } else if (this.state === 'RUNNING') await once(this.#changes, 'change', { signal })
         else return
       }
     } finally {
@@ -106,9 +193,29 @@ export class Job {
     }
   }
 
-  #append(happening: Happening): void {
-    this.#lastSequence += 1
-    this.#log.push({ sequence: this.#lastSequence, ...happening })
+  get #chunks(): KeptChunk[] {
+    return this.#record.events.flatMap((event) => ('chunk' in event ? [event.chunk] : []))
+  }
+
+  #firstFrom(sequence: number): LoggedEvent | undefined {
+    const kept = this.#record.events.find((event) => event.sequence >= sequence)
+    const progress = this.#progress && this.#progress.sequence >= sequence ? this.#progress : undefined
+    return kept && progress ? (kept.sequence < progress.sequence ? kept : progress) : (kept ?? progress)
+  }
+
+  #append(event: KeptEvent): void {
+    this.#record.events.push(event)
+    this.#lastSequence = event.sequence
+    this.#keepIfPossible()
     this.#changes.emit('change')
+  }
+
+  /** A full disk must not hold back what the ranks have done: it is told all the same, and lost only with the runner. */
+  #keepIfPossible(): void {
+    try {
+      this.keep()
+    } catch (err) {
+      this.#log.warn({ event: 'job-not-kept', err }, 'the record of the job could not be written')
+    }
   }
 }

@@ -13,6 +13,12 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
   return process.platform !== 'linux' && signal(pid, 0) ? { pid, startedAt: '' } : undefined
 }
 
+/** Whether it has been stopped (SIGSTOP), so that nothing can be heard of it. */
+export async function isStopped({ pid, startedAt }: ProcessIdentity): Promise<boolean> {
+  const stat = await statOf(pid)
+  return stat?.startedAt === startedAt && (stat.state === 'T' || stat.state === 't')
+}
+
 /** Children, their children and so on, sessions of their own included; none where there is no /proc. */
 export async function descendantsOf(pid: number): Promise<ProcessIdentity[]> {
   const names = await readdir('/proc').catch(() => [])

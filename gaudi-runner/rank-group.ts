@@ -1,4 +1,5 @@
-import { descendantsOf, identify, killAll, type ProcessIdentity } from './process-family.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { descendantsOf, identify, isStopped, killAll, type ProcessIdentity } from './process-family.js'
 import { RankControl } from './rank-control.js'
 import { type RankCommand, RankProcess } from './rank-process.js'
 import type { RankWord, Ready, RunnerCommand } from './rank-protocol.js'
@@ -35,6 +36,12 @@ export type RankGroupOptions = {
   graceMs: number
 }
 
+/** As `graceMs`, for a group that has broken: whoever still waits in a collective hears nothing any more. */
+const brokenGraceMs = 2000
+
+/** After torchrun's end: a rank's own words say more, and may still be on their way. */
+const lastWordsMs = 200
+
 /** How long killed processes may take to be gone: a device driver may hold one for a while. */
 const killWaitMs = 10_000
 
@@ -55,6 +62,7 @@ export class RankGroup implements AsyncDisposable {
   #watchdog: RankWatchdog | undefined
   #startTimer: NodeJS.Timeout | undefined
   #ending = false
+  #graceMs: number
 
   /** Rejects if the command cannot be run at all. */
   static async start(options: RankGroupOptions, listener: RankGroupListener): Promise<RankGroup> {
@@ -70,6 +78,7 @@ export class RankGroup implements AsyncDisposable {
 
   private constructor(options: RankGroupOptions, listener: RankGroupListener) {
     this.#options = options
+    this.#graceMs = options.graceMs
     this.#listener = listener
     let resolveEnded: (left: ProcessIdentity[]) => void = () => {}
     this.ended = new Promise((resolve) => {
@@ -85,8 +94,19 @@ export class RankGroup implements AsyncDisposable {
   /** Ends the group and says why; the first call counts. */
   break(blame: Blame): void {
     if (this.#ending) return
+    this.#graceMs = Math.min(brokenGraceMs, this.#graceMs)
     void this.end()
     this.#listener.broken(blame, this.#process?.tail ?? '')
+  }
+
+  /** Breaks the group for not getting on. A rank that was stopped holds up all others and is to blame, before `rank`. */
+  async stalled(rank: number, message: string): Promise<void> {
+    for (const [each, identity] of this.#identities) {
+      const known = await identity
+      if (!known || !(await isStopped(known))) continue
+      return this.break({ reason: 'RANK_STALLED', rank: each, message: `rank ${each} was stopped: ${message}` })
+    }
+    this.break({ reason: 'RANK_STALLED', rank, message })
   }
 
   /** Ends every process of the group: asks, waits, kills. Safe to call again. */
@@ -114,7 +134,8 @@ export class RankGroup implements AsyncDisposable {
       const message = `the ranks were not ready within ${startMs / 1000} s; ${this.#identities.size} had said hello`
       this.break({ reason: 'RANK_STALLED', rank: -1, message })
     }, startMs)
-    void this.#process.exited.then(({ code, signal }) => {
+    void this.#process.exited.then(async ({ code, signal }) => {
+      await sleep(lastWordsMs)
       const message = `torchrun ended (${signal ?? `exit code ${code}`}): ${this.#process?.tail ?? ''}`
       this.break({ reason: 'RANK_DIED', rank: -1, message })
     })
@@ -161,8 +182,7 @@ export class RankGroup implements AsyncDisposable {
     }
     clearTimeout(this.#startTimer)
     this.#watchdog = new RankWatchdog(ranks, stallMs, (rank, silentMs) => {
-      const message = `nothing was heard from rank ${rank} for ${Math.round(silentMs / 1000)} s`
-      this.break({ reason: 'RANK_STALLED', rank, message })
+      void this.stalled(rank, `nothing was heard from rank ${rank} for ${Math.round(silentMs / 1000)} s`)
     })
     this.#listener.ready(ready)
   }
@@ -179,7 +199,7 @@ export class RankGroup implements AsyncDisposable {
     // Read while torchrun is there: afterwards nothing says whose children they were.
     const descendants = process ? await descendantsOf(process.pid) : []
     await this.#control?.[Symbol.asyncDispose]()
-    await process?.stop(this.#options.graceMs)
+    await process?.stop(this.#graceMs)
     const said = await Promise.all(this.#identities.values())
     const family = new Map([...said, ...descendants].flatMap((each) => (each ? [[each.pid, each] as const] : [])))
     return killAll(family.values(), killWaitMs)

@@ -15,6 +15,8 @@ type RanksEvents = { state: [RanksState]; word: [RankWord]; broken: [Blame] }
 
 /** Pauses before the group is started again, by how often it failed to become ready since it last was; the last one goes on. */
 const pausesMs = [0, 1000, 2000, 5000, 10_000, 30_000, 60_000]
+/** A start that takes so many times longer than any before it hangs, however long the very first one may take. */
+const slowStart = 10
 /** After a refusal: a download may be completed meanwhile. */
 const refusedPauseMs = 60_000
 
@@ -32,6 +34,7 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
   #group: RankGroup | undefined
   #failedStarts = 0
   #restarts = 0
+  #slowestStartMs = 0
 
   constructor(options: RankGroupOptions, log: Logger) {
     super()
@@ -74,6 +77,11 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
     this.#group?.break(blame)
   }
 
+  /** The same, because it does not get on: a rank that was stopped is to blame, if there is one. */
+  stalled(message: string): void {
+    void this.#group?.stalled(-1, message)
+  }
+
   /** Stops for good; returns when no process is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort()
@@ -99,33 +107,48 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
     return pausesMs[Math.min(this.#failedStarts, pausesMs.length - 1)] ?? 0
   }
 
+  #startMs(): number {
+    const { startMs, stallMs } = this.#options
+    return this.#slowestStartMs > 0 ? Math.min(startMs, Math.max(stallMs, slowStart * this.#slowestStartMs)) : startMs
+  }
+
   /** From start to end of one group. */
   async #runOnce(): Promise<void> {
     this.#failedStarts += 1 // unless it becomes ready
+    const began = performance.now()
     try {
-      const group = await RankGroup.start(this.#options, {
-        ready: (ready) => {
-          this.#failedStarts = 0
-          this.#become({ phase: 'ready', ready })
+      const group = await RankGroup.start(
+        { ...this.#options, startMs: this.#startMs() },
+        {
+          ready: (ready) => {
+            this.#slowestStartMs = Math.max(this.#slowestStartMs, performance.now() - began)
+            this.#failedStarts = 0
+            this.#become({ phase: 'ready', ready })
+          },
+          heard: (word) => this.emit('word', word),
+          broken: (blame, output) => {
+            this.#log.error({ event: 'ranks-broken', ...blame, output }, 'the ranks broke and are started again')
+            this.#become({ phase: 'starting' })
+            this.emit('broken', blame)
+          },
+          refused: (message) => {
+            this.#log.error({ event: 'refused' }, `the ranks refuse to start: ${message}`)
+            this.#become({ phase: 'refused', message })
+          },
+          output: (line) => this.#log.debug({ event: 'rank-output', line }, 'rank output'),
         },
-        heard: (word) => this.emit('word', word),
-        broken: (blame, output) => {
-          this.#log.error({ event: 'ranks-broken', ...blame, output }, 'the ranks broke and are started again')
-          this.#become({ phase: 'starting' })
-          this.emit('broken', blame)
-        },
-        refused: (message) => {
-          this.#log.error({ event: 'refused' }, `the ranks refuse to start: ${message}`)
-          this.#become({ phase: 'refused', message })
-        },
-        output: (line) => this.#log.debug({ event: 'rank-output', line }, 'rank output'),
-      })
+      )
       this.#group = group
       if (this.#stopping.signal.aborted) void group.end()
       const left = await group.ended
       if (left.length > 0) this.#log.error({ event: 'ranks-left', left }, 'processes of ended ranks do not go')
     } catch (error) {
       this.#log.error({ event: 'ranks-not-started', error }, 'the ranks could not be started')
+      this.emit('broken', {
+        reason: 'RANK_DIED',
+        rank: -1,
+        message: `the ranks could not be started: ${String(error)}`,
+      })
     }
   }
 

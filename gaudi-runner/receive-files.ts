@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileHeader__Output as FileHeader } from './generated/text2video/runner/v1/FileHeader.js'
 import type { SubmitPart__Output as SubmitPart } from './generated/text2video/runner/v1/SubmitPart.js'
+import type { KeptFile } from './job-record.js'
 import type { RankOrder } from './rank-protocol.js'
 import { invalid } from './rpc-error.js'
 
@@ -19,24 +20,27 @@ const roles = {
 type Role = keyof typeof roles
 
 /**
- * Writes the files of a submission into `folder` while they arrive. Throws INVALID_ARGUMENT as soon as one is too large,
+ * Writes the files of a submission into `folder` while they arrive; returns them when they are on disk. Throws INVALID_ARGUMENT as soon as one is too large,
  * not what its header says, sent twice, missing, or not asked for by the order.
  */
 export async function receiveFiles(
   nextPart: () => Promise<SubmitPart | undefined>,
   folder: string,
   order: RankOrder,
-): Promise<void> {
+): Promise<KeptFile[]> {
   const received = new Set<Role>()
+  const files: KeptFile[] = []
   let part = await nextPart()
   while (part) {
     if (part.part !== 'file' || !part.file) throw invalid(`a file's header must come before ${part.part ?? 'nothing'}`)
-    const { role } = part.file
+    const { role, bytes, sha256 } = part.file
     if (received.has(role)) throw invalid(`${role} came twice`)
     received.add(role)
     part = await receiveFile(part.file, folder, nextPart)
+    files.push({ name: roles[role].name, bytes, sha256 })
   }
   checkRoles(received, order)
+  return files
 }
 
 /** Returns the part after the file's last bytes. */
@@ -61,6 +65,7 @@ async function receiveFile(
     }
     if (received < bytes) throw invalid(`${role}: ${received} of the ${bytes} bytes that were announced`)
     if (hash.digest('hex') !== sha256) throw invalid(`${role}: its bytes do not have the sha256 that was announced`)
+    await file.sync() // an accepted job outlives a power cut
     return part
   } finally {
     await file.close()

@@ -5,6 +5,12 @@ import type { Ranks } from './ranks.js'
 export type RunnerMetrics = {
   /** Counts a job by how it ended. */
   jobEnded(state: string): void
+  /** A job goes on after it was broken off; `lostSteps` are rendered a second time, as far as is known. */
+  resumed(after: 'ranks' | 'runner', lostSteps: number): void
+  /** A job of an earlier runner was found. */
+  recovered(): void
+  /** A job was given up that nobody watched. */
+  orphaned(): void
   /** Follows the ranks for as long as they are. */
   observe(ranks: Ranks): void
 }
@@ -24,6 +30,27 @@ export function createRunnerMetrics(registry: Registry): RunnerMetrics {
     labelNames: ['state'],
     registers,
   })
+  const resumes = new Counter({
+    name: 'runner_resumes_total',
+    help: 'Jobs that went on, by what had broken off: the ranks, or the runner',
+    labelNames: ['after'],
+    registers,
+  })
+  const lost = new Counter({
+    name: 'runner_lost_steps_total',
+    help: 'Denoising steps done a second time after ranks had broken',
+    registers,
+  })
+  const recovered = new Counter({
+    name: 'runner_recovered_jobs_total',
+    help: 'Jobs of an earlier runner that were found and taken up',
+    registers,
+  })
+  const orphaned = new Counter({
+    name: 'runner_orphaned_jobs_total',
+    help: 'Jobs given up since nobody watched them',
+    registers,
+  })
   const steps = new Counter({ name: 'runner_steps_total', help: 'Denoising steps done', registers })
   const forward = new Gauge({
     name: 'runner_seconds_per_forward',
@@ -33,6 +60,12 @@ export function createRunnerMetrics(registry: Registry): RunnerMetrics {
 
   return {
     jobEnded: (state) => jobs.inc({ state }),
+    resumed: (after, lostSteps) => {
+      resumes.inc({ after })
+      lost.inc(lostSteps)
+    },
+    recovered: () => recovered.inc(),
+    orphaned: () => orphaned.inc(),
     observe(ranks) {
       let counted = { job: '', steps: 0 }
       ranks.on('state', (state) => {
@@ -47,9 +80,8 @@ export function createRunnerMetrics(registry: Registry): RunnerMetrics {
         if (word.type === 'speed') forward.set(word.seconds_per_forward)
         if (word.type !== 'progress') return
         const done = word.chunk * word.steps + word.step
-        // A job may start at a later chunk: those before it were done elsewhere.
-        const before = word.job === counted.job ? counted.steps : word.chunk * word.steps
-        steps.inc(Math.max(0, done - before))
+        // What a job is told to begin with was done elsewhere, or before.
+        if (word.job === counted.job) steps.inc(Math.max(0, done - counted.steps))
         counted = { job: word.job, steps: done }
       })
     },

@@ -24,6 +24,8 @@ export type RunnerServiceDependencies = {
   jobs: string
   /** A sender from which nothing comes for longer gives its place back. */
   idleMs: number
+  /** Resolves when the job of an earlier runner has been taken up: no call is answered before. */
+  opened: Promise<void>
   /** Aborts when the runner stops: whoever watches is told. */
   stopping: AbortSignal
   log: Logger
@@ -33,16 +35,24 @@ export type RunnerServiceDependencies = {
 export function runnerService({
   slot,
   describe,
+  opened,
   stopping,
   log,
   ...receiving
 }: RunnerServiceDependencies): RunnerHandlers {
   return {
-    Describe: unary(log, async () => describe()),
+    Describe: unary(log, async () => {
+      await opened
+      return describe()
+    }),
 
-    Submit: clientStream(log, async (parts, left) => (await submit(parts, left, { slot, ...receiving })).view),
+    Submit: clientStream(log, async (parts, left) => {
+      await opened
+      return (await submit(parts, left, { slot, log, ...receiving })).view
+    }),
 
     Watch: serverStream(log, async function* (request: WatchRequest, left: AbortSignal): AsyncIterable<JobEvent> {
+      await opened
       const job = slot.find(named(request.job))
       try {
         yield* job.follow(request.fromSequence, AbortSignal.any([left, stopping]))
@@ -52,14 +62,22 @@ export function runnerService({
     }),
 
     Fetch: serverStream(log, async function* (request: FetchRequest): AsyncIterable<Bytes> {
+      await opened
       const job = slot.find(named(request.job))
       const artifact = job.artifact(request.name)
       if (!artifact) throw new RpcError(status.NOT_FOUND, `job ${job.name.jobId} has no artifact of that name`)
       const file = createReadStream(join(job.folder, artifact.name), { highWaterMark: pieceBytes })
-      for await (const data of file) yield { data: data as Buffer }
+      try {
+        for await (const data of file) yield { data: data as Buffer }
+      } catch (error) {
+        if (!file.errored) throw error
+        slot.damaged(job)
+        throw new RpcError(status.NOT_FOUND, `${artifact.name} is gone from this node: ${file.errored.message}`)
+      }
     }),
 
     Abort: unary(log, async ({ afterChunk, ...ref }: AbortRequest) => {
+      await opened
       const name = named(ref)
       const job = afterChunk ? slot.abortAfterChunk(name) : await slot.abort(name)
       // What is not held does not run: to whoever wants it stopped, that is the same.
@@ -67,6 +85,7 @@ export function runnerService({
     }),
 
     Release: unary(log, async (ref: JobRef) => {
+      await opened
       await slot.release(named(ref))
       return {}
     }),

@@ -1,12 +1,13 @@
-import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Logger } from 'pino'
+import { Generations } from './generations.js'
 import type { Description } from './generated/text2video/runner/v1/Description.js'
 import { startGrpcServer } from './grpc-server.js'
 import { JobSlot } from './job-slot.js'
 import { OrphanWatch } from './orphan-watch.js'
 import type { RankGroupOptions } from './rank-group.js'
 import { Ranks } from './ranks.js'
+import { recoverJob } from './recover-job.js'
 import type { RunnerMetrics } from './runner-metrics.js'
 import { runnerService } from './runner-service.js'
 import { Speeds } from './speeds.js'
@@ -15,7 +16,7 @@ export type RunnerOptions = {
   host: string
   /** 0: any free port. */
   port: number
-  /** Holds the jobs' folders; nothing in it outlives the runner. */
+  /** Holds the folder of the job and the fence: the next runner goes on with them. */
   dir: string
   engine: string
   /** Of the runner itself; the ranks tell theirs. */
@@ -35,21 +36,28 @@ export type Runner = AsyncDisposable & {
   health(): Promise<Record<string, string>>
 }
 
-/** Starts one node's renderer. It answers calls at once, and says that it serves when its ranks are ready. */
+/**
+ * Starts one node's renderer. It answers calls as soon as it has taken up the job of an earlier runner, and says that it
+ * serves when its ranks are ready.
+ */
 export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const { log, metrics } = options
   const stopping = new AbortController()
   const ranks = new Ranks(options.ranks, log)
   metrics.observe(ranks)
   const speeds = new Speeds()
-  const slot = new JobSlot({ ranks, abortMs: options.ranks.stallMs, ended: metrics.jobEnded, log })
+  const folder = resolve(options.dir)
+  const jobs = join(folder, 'jobs')
+  const generations = new Generations(join(folder, 'generations.json'))
+  const { stallMs } = options.ranks
+  const slot = new JobSlot({ ranks, generations, abortMs: stallMs, progressMs: 5 * stallMs, metrics, log })
 
   const describe = (): Description => {
     const { state } = ranks
     const ready = state.phase === 'ready' ? state.ready : undefined
-    const up = ready ? (slot.taken ? 'BUSY' : 'IDLE') : 'STARTING'
+    const free = ready && !slot.paused ? 'IDLE' : 'STARTING'
     return {
-      state: stopping.signal.aborted ? 'DRAINING' : up,
+      state: stopping.signal.aborted ? 'DRAINING' : slot.taken ? 'BUSY' : free,
       engine: options.engine,
       model: ready?.model ?? '',
       ranks: options.ranks.ranks,
@@ -62,14 +70,19 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     }
   }
 
-  const jobs = join(resolve(options.dir), 'jobs')
-  const { idleMs } = options
-  const service = runnerService({ slot, describe, jobs, idleMs, stopping: stopping.signal, log })
+  const { idleMs, orphanMs } = options
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const service = runnerService({ slot, describe, jobs, idleMs, opened, stopping: stopping.signal, log })
   const server = await startGrpcServer(options, service)
   // With the port ours, no other runner uses the folder.
-  await rm(jobs, { recursive: true, force: true })
-  await mkdir(jobs, { recursive: true, mode: 0o700 })
-  const orphans = new OrphanWatch(slot, options.orphanMs, log)
+  generations.load(log)
+  const recovered = await recoverJob(jobs, generations, log)
+  if (recovered) slot.recover(recovered)
+  open()
+  const orphans = new OrphanWatch({ slot, orphanMs, metrics, log })
 
   ranks.on('word', (word) => {
     if (word.type === 'speed') speeds.measured(word)
@@ -96,7 +109,6 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
       stopping.abort()
       orphans[Symbol.dispose]()
       await Promise.all([server[Symbol.asyncDispose](), ranks[Symbol.asyncDispose]()])
-      await rm(jobs, { recursive: true, force: true })
     },
   }
 }

@@ -1,10 +1,12 @@
 import { status } from '@grpc/grpc-js'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Logger } from 'pino'
 import { checkOrder } from './check-order.js'
 import type { SubmitPart__Output as SubmitPart } from './generated/text2video/runner/v1/SubmitPart.js'
 import { Job } from './job.js'
 import type { JobSlot } from './job-slot.js'
+import { noSetbacks } from './setbacks.js'
 import { receiveFiles } from './receive-files.js'
 import { invalid, RpcError } from './rpc-error.js'
 
@@ -14,13 +16,14 @@ export type SubmitDependencies = {
   jobs: string
   /** A sender from which nothing comes for longer gives its place back. */
   idleMs: number
+  log: Logger
 }
 
 /** Takes one submission. Whatever ends it early, its sender's leaving included, nothing of it stays behind. */
 export async function submit(
   parts: AsyncIterator<SubmitPart>,
   left: AbortSignal,
-  { slot, jobs, idleMs }: SubmitDependencies,
+  { slot, jobs, idleMs, log }: SubmitDependencies,
 ): Promise<Job> {
   const first = await nextPart(parts, left, idleMs)
   if (first?.part !== 'order' || !first.order) throw invalid('a submission starts with its order')
@@ -30,18 +33,32 @@ export async function submit(
 
   const cancelled = AbortSignal.any([left, arrival.signal])
   try {
+    await mkdir(jobs, { recursive: true, mode: 0o700 }) // somebody may have tidied up
     // A name of its own: a submission that was superseded may still be removing its folder.
     const folder = await mkdtemp(join(jobs, `${order.id}.${order.generation}.`))
     try {
-      await receiveFiles(() => nextPart(parts, cancelled, idleMs), folder, order.order)
-      return await slot.accept(arrival, order, folder)
+      const inputs = await receiveFiles(() => nextPart(parts, cancelled, idleMs), folder, order.order)
+      const fresh = { events: [], lives: 0, suspended: false, leaving: false, setbacks: noSetbacks }
+      const record = { revision: 1, name: arrival.name, order: { ...first.order }, inputs, ...fresh } as const
+      return await slot.accept(arrival, new Job({ ...record, events: [] }, order.order, folder, log))
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
       throw error
     }
+  } catch (error) {
+    const problem = diskProblem(error)
+    if (problem === undefined) throw error
+    slot.pause()
+    log.error({ event: 'disk-refuses', video: order.id, error }, 'the disk does not take the files of a job')
+    throw new RpcError(status.RESOURCE_EXHAUSTED, `the disk of this node does not take the job: ${problem}`, 'disk')
   } finally {
     slot.depart(arrival)
   }
+}
+
+/** What the system said, if that is what failed: `ENOSPC: no space left on device, write`. */
+function diskProblem(error: unknown): string | undefined {
+  return error instanceof Error && 'syscall' in error && 'code' in error ? error.message : undefined
 }
 
 /** Undefined at the end of the stream. */

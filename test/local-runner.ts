@@ -27,13 +27,17 @@ export type LocalRunner = AsyncDisposable & {
   pids(): Promise<number[]>
   /** Of jobs, by how they ended. */
   ended: string[]
+  /** After what jobs went on, and how many steps were lost. */
+  resumed: [string, number][]
   health(): Promise<Record<string, string>>
   /** Stops the runner alone; its client stays. */
   stop(): Promise<void>
 }
 
 export type LocalRunnerOptions = {
-  start?: 'usual' | 'crash' | 'silent' | 'stubborn' | 'refused'
+  /** Of an earlier runner, to go on with; it stays then. */
+  dir?: string
+  start?: 'usual' | 'crash' | 'silent' | 'stubborn' | 'refused' | 'once'
   stallMs?: number
   startMs?: number
   orphanMs?: number
@@ -43,9 +47,10 @@ export type LocalRunnerOptions = {
 /** A real runner on a free port, whose two ranks are played by `fixtures/acted-ranks.ts`. */
 export async function startLocalRunner(options: LocalRunnerOptions = {}): Promise<LocalRunner> {
   const { start = 'usual', stallMs = 20_000, startMs = 60_000, orphanMs = 600_000, idleMs = 60_000 } = options
-  const dir = await mkdtemp(join(tmpdir(), 'runner-test-'))
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'runner-test-')))
   const pidFile = join(dir, 'pids')
   const ended: string[] = []
+  const resumed: [string, number][] = []
   const args = [actedRanks, '--nproc-per-node=2', '--pids', pidFile, '--start', start, '--control']
   const command = (control: string) => ({ command: process.execPath, args: [...args, control], cwd: dir })
   const runner = await startRunner({
@@ -57,7 +62,13 @@ export async function startLocalRunner(options: LocalRunnerOptions = {}): Promis
     ranks: { ranks: 2, command, stallMs, startMs, graceMs: 500 },
     orphanMs,
     idleMs,
-    metrics: { jobEnded: (state) => ended.push(state), observe() {} },
+    metrics: {
+      jobEnded: (state) => ended.push(state),
+      resumed: (...after) => resumed.push(after),
+      recovered() {},
+      orphaned() {},
+      observe() {},
+    },
     log: pino({ level: 'silent' }),
   })
   const client = connectRunner(`127.0.0.1:${runner.port}`)
@@ -72,12 +83,13 @@ export async function startLocalRunner(options: LocalRunnerOptions = {}): Promis
     port: runner.port,
     dir,
     ended,
+    resumed,
     health: runner.health,
     pids: async () => (await readFile(pidFile, 'utf8')).trim().split('\n').map(Number),
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]()
       await stop()
-      await rm(dir, { recursive: true, force: true })
+      if (options.dir === undefined) await rm(dir, { recursive: true, force: true })
     },
   }
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { actedRanks } from './local-runner.js'
 
 /** The runner's program. */
 export const runnerMain = fileURLToPath(new URL('../gaudi-runner/main.js', import.meta.url))
@@ -44,6 +45,22 @@ export async function startRunnerProcess(
       await once(child, 'exit')
     },
   }
+}
+
+/** The runner; where it would start Python, the played ranks are started, as `--start` of theirs says. */
+export async function startActedProcess(
+  dir: string,
+  start = 'usual',
+  changes: NodeJS.ProcessEnv = {},
+): Promise<RunnerProcess & { pids(): Promise<number[]> }> {
+  const python = join(dir, 'python')
+  const pidFile = join(dir, 'pids')
+  // `-m` and its like are torchrun's: the played one ignores what it does not know.
+  const command = `exec "${process.execPath}" "${actedRanks}" --pids "${pidFile}" --start ${start} "$@"`
+  await writeFile(python, `#!/bin/sh\n${command}\n`)
+  await chmod(python, 0o700)
+  const pids = async () => (await readFile(pidFile, 'utf8')).trim().split('\n').map(Number)
+  return { ...(await startRunnerProcess(dir, python, changes)), pids }
 }
 
 /** Lends a folder of its own, and removes it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -15,20 +15,8 @@ import {
 import { loadSync } from '@grpc/proto-loader'
 import { protoPath } from 'grpc-health-check'
 import { connectRunner } from '../gaudi-runner/runner-client.js'
-import { actedRanks, alive, anOrder, twoFiles, until, untilIdle } from './local-runner.js'
-import { inFolder, type RunnerProcess, runnerMain, startRunnerProcess } from './runner-process.js'
-
-/** The runner; where it would start Python, the played ranks are started. */
-async function startProgram(dir: string, start = 'usual'): Promise<RunnerProcess & { pids(): Promise<number[]> }> {
-  const python = join(dir, 'python')
-  const pidFile = join(dir, 'pids')
-  // `-m` and its like are torchrun's: the played one ignores what it does not know.
-  const command = `exec "${process.execPath}" "${actedRanks}" --pids "${pidFile}" --start ${start} "$@"`
-  await writeFile(python, `#!/bin/sh\n${command}\n`)
-  await chmod(python, 0o700)
-  const pids = async () => (await readFile(pidFile, 'utf8')).trim().split('\n').map(Number)
-  return { ...(await startRunnerProcess(dir, python)), pids }
-}
+import { alive, anOrder, eventsOf, twoFiles, until, untilIdle } from './local-runner.js'
+import { inFolder, runnerMain, startActedProcess } from './runner-process.js'
 
 type HealthClient = {
   check(request: { service: string }, done: (error: Error | null, answer?: { status: string }) => void): void
@@ -48,7 +36,7 @@ function rawClient<C>(path: string, service: string, address: string): C & Clien
 test('health says what is so, and SIGTERM leaves no process behind', async () =>
   inFolder(async (dir) => {
     await mkdir(join(dir, 'jobs', 'video_old.1.abc'), { recursive: true })
-    await using program = await startProgram(dir)
+    await using program = await startActedProcess(dir)
     assert.deepEqual(await readdir(join(dir, 'jobs')), [], 'what an earlier runner left is removed')
     const health = rawClient<HealthClient>(protoPath, 'grpc.health.v1.Health', program.address)
     const statusOf = (service: string) =>
@@ -60,18 +48,23 @@ test('health says what is so, and SIGTERM leaves no process behind', async () =>
     assert.equal(await statusOf(''), 'SERVING')
 
     await using client = connectRunner(program.address)
-    await client.submit(anOrder({ prompt: 'rank 1 throws' }), twoFiles())
+    await client.submit(anOrder({ prompt: 'rank 1 throws once' }), twoFiles())
     await until('not serving', async () => (await statusOf('')) === 'NOT_SERVING')
     await until('serving again', async () => (await statusOf('')) === 'SERVING')
+    assert.equal((await eventsOf(client, { jobId: 'video_1', generation: 1 })).at(-1)?.event, 'finished')
     health.close()
     assert.equal((await fetch(`${program.adminUrl}/healthz`)).status, 200)
     const metrics = await (await fetch(`${program.adminUrl}/metrics`)).text()
     const values = [
       /runner_ready\{.*\} 1\n/,
       /runner_rank_breaks_total\{reason="ENGINE".*\} 1\n/,
-      /runner_jobs_total\{state="FAILED".*\} 1\n/,
-      /runner_steps_total\{.*\} [1-6]\n/,
-      /runner_seconds_per_forward\{.*\} 0.01\n/,
+      /runner_jobs_total\{state="FINISHED".*\} 1\n/,
+      /runner_steps_total\{.*\} 6\n/,
+      /runner_resumes_total\{after="ranks".*\} 1\n/,
+      /runner_lost_steps_total\{.*\} 0\n/,
+      /runner_recovered_jobs_total\{.*\} 0\n/,
+      /runner_orphaned_jobs_total\{.*\} 0\n/,
+      /runner_seconds_per_forward\{.*\} 0.02\n/,
     ]
     for (const value of values) assert.ok(value.test(metrics), String(value))
 
@@ -83,7 +76,7 @@ test('health says what is so, and SIGTERM leaves no process behind', async () =>
 
 test('kill -9 of the runner leaves no rank behind, busy or deaf to SIGTERM', async () =>
   inFolder(async (dir) => {
-    await using program = await startProgram(dir, 'stubborn')
+    await using program = await startActedProcess(dir, 'stubborn')
     await using client = connectRunner(program.address)
     await untilIdle(client)
     await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
@@ -96,7 +89,7 @@ test('kill -9 of the runner leaves no rank behind, busy or deaf to SIGTERM', asy
 
 test('a second runner on the same port does not start, and harms nothing', async () =>
   inFolder(async (dir) => {
-    await using program = await startProgram(dir)
+    await using program = await startActedProcess(dir)
     await using client = connectRunner(program.address)
     await untilIdle(client)
     await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
@@ -117,7 +110,7 @@ test('a second runner on the same port does not start, and harms nothing', async
 
 test('reflection tells a stranger which services there are', async () =>
   inFolder(async (dir) => {
-    await using program = await startProgram(dir)
+    await using program = await startActedProcess(dir)
     const reflectionProto = fileURLToPath(
       new URL('../../node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto', import.meta.url),
     )

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RunnerCallFailed } from '../gaudi-runner/runner-client.js'
@@ -15,51 +17,171 @@ import {
 
 const job = { jobId: 'video_1', generation: 1 }
 
-/** Renders an order that breaks the ranks; returns what its watcher is told. */
-async function failureOf({ client }: LocalRunner, prompt: string) {
+/** Renders an order to its end; what its watcher is told, but for progress. */
+async function tellsOf({ client }: LocalRunner, prompt: string) {
   await untilIdle(client)
   await client.submit(anOrder({ prompt }), twoFiles())
-  const last = (await eventsOf(client, job)).at(-1)
-  assert.ok(last?.event === 'failed', `${prompt}: ${last?.event}`)
-  return last.failed
+  const events = await eventsOf(client, job)
+  const told = events.filter(({ event }) => event !== 'progress').map(({ event }) => event)
+  const interrupted = events.flatMap((event) => (event.event === 'interrupted' ? [event.interrupted] : []))
+  const last = events.at(-1)
+  return { events, told, interrupted, failed: last?.event === 'failed' ? last.failed : undefined }
 }
 
-/** The ranks that broke are gone, others are there, and they render the next generation. */
-async function rendersAgain(runner: LocalRunner, brokenPids: number[]): Promise<void> {
+const finishedAfterOne = ['interrupted', 'chunk', 'chunk', 'finished']
+const failedAfterThree = ['interrupted', 'interrupted', 'failed']
+
+test('a rank that throws three times at the same step fails the job in its own words, and the ranks come back', async () => {
+  await using runner = await startLocalRunner()
   const { client } = runner
-  await until('new ranks', async () => (await client.describe()).state === 'BUSY')
-  assert.equal((await client.describe()).rankRestarts, 1)
-  await until('the end of the old ranks', async () => (await alive(brokenPids)).length === 0)
+  const { told, failed } = await tellsOf(runner, 'rank 1 throws')
+  assert.deepEqual(told, failedAfterThree)
+  assert.deepEqual(failed, { reason: 'ENGINE', rank: 1, message: 'the third block of rank 1 fell over' })
+  await client.release(job)
+  await untilIdle(client)
+  assert.equal((await client.describe()).rankRestarts, 3)
+  const pids = await runner.pids()
+  assert.equal((await alive(pids)).length, 3)
   const again = { ...job, generation: 2 }
   await client.submit(anOrder(again), twoFiles())
   assert.equal((await eventsOf(client, again)).at(-1)?.event, 'finished')
-}
-
-test('a rank that throws fails the job in its own words, and the ranks come back', async () => {
-  await using runner = await startLocalRunner()
-  const failed = await failureOf(runner, 'rank 1 throws')
-  assert.deepEqual(failed, { reason: 'ENGINE', rank: 1, message: 'the third block of rank 1 fell over' })
-  await rendersAgain(runner, (await runner.pids()).slice(0, 3))
 })
 
-test('a rank that computes no number fails the job with that reason', async () => {
+test('a rank that dies costs one step: the job is rendered on by new ranks', async () => {
   await using runner = await startLocalRunner()
-  const failed = await failureOf(runner, 'rank 1 is not a number')
+  const { told, interrupted, events } = await tellsOf(runner, 'rank 1 dies once')
+  assert.deepEqual(told, finishedAfterOne)
+  const [first] = interrupted
+  assert.deepEqual([first?.reason, first?.rank, first?.chunk, first?.step], ['RANK_DIED', 1, 0, 1])
+  const at = events.findIndex(({ event }) => event === 'interrupted')
+  const next = events[at + 1]
+  assert.ok(next?.event === 'progress')
+  assert.deepEqual([next.progress.chunk, next.progress.step], [0, 1], 'the saved step, not the first')
+  assert.deepEqual(runner.resumed, [['ranks', 0]])
+})
+
+test('a computation that gave no number counts like any failure of a rank', async () => {
+  await using runner = await startLocalRunner()
+  const { told, failed } = await tellsOf(runner, 'rank 1 is not a number')
+  assert.deepEqual(told, failedAfterThree)
   assert.deepEqual(failed, { reason: 'NOT_A_NUMBER', rank: 1, message: 'NaN after step 2' })
 })
 
-test('a rank that dies fails the job, and the ranks come back', async () => {
-  await using runner = await startLocalRunner()
-  const failed = await failureOf(runner, 'rank 1 dies')
-  assert.deepEqual([failed.reason, failed.rank], ['RANK_DIED', 1])
-  await rendersAgain(runner, (await runner.pids()).slice(0, 3))
+test('a rank that stalls is named, and the job is rendered on', async () => {
+  await using runner = await startLocalRunner({ stallMs: 1500 })
+  const { told, interrupted } = await tellsOf(runner, 'rank 1 stalls once')
+  assert.deepEqual(told, finishedAfterOne)
+  assert.deepEqual([interrupted[0]?.reason, interrupted[0]?.rank], ['RANK_STALLED', 1])
 })
 
-test('a rank that stalls fails the job, and the ranks come back', async () => {
+test('of ranks that all fall silent, the one that was stopped is to blame', async () => {
   await using runner = await startLocalRunner({ stallMs: 1500 })
-  const failed = await failureOf(runner, 'rank 1 stalls')
-  assert.deepEqual([failed.reason, failed.rank], ['RANK_STALLED', 1])
-  await rendersAgain(runner, (await runner.pids()).slice(0, 3))
+  const { told, interrupted } = await tellsOf(runner, 'rank 1 is stopped once')
+  assert.deepEqual(told, finishedAfterOne)
+  assert.match(interrupted[0]?.message ?? '', /^rank 1 was stopped: /)
+})
+
+test('ranks that show that they live, but get nowhere, are started again', async () => {
+  await using runner = await startLocalRunner({ stallMs: 1000 })
+  const { told, interrupted } = await tellsOf(runner, 'rank 1 hangs once')
+  assert.deepEqual(told, finishedAfterOne)
+  assert.match(interrupted[0]?.message ?? '', /^no step was finished for \d+ s$/)
+})
+
+test('a full disk under the ranks ends the job as a fault of the node, which leaves the next job to others', async () => {
+  await using runner = await startLocalRunner()
+  const { told, failed } = await tellsOf(runner, 'rank 1 has no space')
+  assert.deepEqual([told, failed?.reason], [failedAfterThree, 'NODE_FAILED'])
+  await runner.client.release(job)
+  await sleep(1000) // the ranks are back by now
+  assert.equal((await runner.client.describe()).state, 'STARTING')
+})
+
+test('input that was good at first is never called bad', async () => {
+  await using runner = await startLocalRunner()
+  const { told, failed } = await tellsOf(runner, 'rank 1 dies once, then is refused')
+  assert.deepEqual([told, failed?.reason], [['interrupted', 'failed'], 'NODE_FAILED'])
+})
+
+test('a job whose files are deleted underneath ends as a fault of the node, and the next one is rendered', async () => {
+  await using runner = await startLocalRunner()
+  const { client } = runner
+  await untilIdle(client)
+  await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
+  await until('progress', async () => (await client.submit(anOrder(), [])).lastSequence > 0)
+  await rm(join(runner.dir, 'jobs'), { recursive: true })
+  const last = (await eventsOf(client, job)).at(-1)
+  assert.ok(last?.event === 'failed')
+  assert.equal(last.failed.reason, 'NODE_FAILED')
+  assert.match(last.failed.message, /^the job's reference is gone from this node/)
+  await client.release(job)
+  const isReady = () =>
+    runner.health().then(
+      () => true,
+      () => false,
+    )
+  await until('new ranks', isReady)
+  await client.submit(anOrder({ generation: 2 }), twoFiles())
+  assert.equal((await eventsOf(client, { ...job, generation: 2 })).at(-1)?.event, 'finished')
+})
+
+test('an artifact that is gone is told as such, and ends a job that still runs', async () => {
+  await using runner = await startLocalRunner()
+  const { client } = runner
+  await untilIdle(client)
+  await client.submit(anOrder({ steps: 40 }), twoFiles())
+  for await (const event of client.watch(job, 0)) {
+    if (event.event === 'chunk' && event.chunk.segment) {
+      const [folder = ''] = await readdir(join(runner.dir, 'jobs'))
+      await rm(join(runner.dir, 'jobs', folder, event.chunk.segment.name))
+      const fetched = client.fetch(job, event.chunk.segment)[Symbol.asyncIterator]()
+      await assert.rejects(fetched.next(), (error) => error instanceof RunnerCallFailed && error.status === 'NOT_FOUND')
+    } else if (event.event !== 'progress') {
+      assert.ok(event.event === 'failed' && event.failed.reason === 'NODE_FAILED', event.event)
+    }
+  }
+})
+
+test('ranks that do not come up again end the job as a fault of the node', async () => {
+  await using runner = await startLocalRunner({ start: 'once' })
+  const { told, failed } = await tellsOf(runner, 'rank 1 dies once')
+  assert.deepEqual([told, failed?.reason], [['interrupted', 'failed'], 'NODE_FAILED'])
+  assert.match(failed?.message ?? '', /^the ranks do not come up: /)
+})
+
+test('while the ranks are coming back the job is held: watched, aborted, replaced by its newer generation', async () => {
+  await using runner = await startLocalRunner()
+  const { client } = runner
+  await untilIdle(client)
+  const broken = async (generation: number) => {
+    await client.submit(anOrder({ generation, prompt: 'rank 1 dies once' }), twoFiles())
+    for await (const { event } of client.watch({ ...job, generation }, 0)) if (event === 'interrupted') return
+  }
+  await broken(1)
+  const { state, job: held } = await client.describe()
+  assert.deepEqual([state, held], ['BUSY', job])
+  await assert.rejects(
+    client.submit(anOrder({ jobId: 'video_2' }), twoFiles()),
+    (error) => error instanceof RunnerCallFailed && error.refusal === 'busy',
+  )
+  const second = { ...job, generation: 2 }
+  assert.equal((await client.submit(anOrder(second), twoFiles())).state, 'RUNNING')
+  assert.equal((await eventsOf(client, second)).at(-1)?.event, 'finished')
+  await client.release(second)
+
+  await broken(3)
+  assert.equal((await client.abort({ ...job, generation: 3 })).state, 'ABORTED')
+  await client.release({ ...job, generation: 3 })
+  assert.equal((await client.describe()).state, 'STARTING')
+  await assert.rejects(
+    client.submit(anOrder({ generation: 4 }), twoFiles()),
+    (error) => error instanceof RunnerCallFailed && error.refusal === 'not-ready',
+  )
+  await untilIdle(client)
+
+  await broken(4)
+  await client.abort({ ...job, generation: 4 }, { afterChunk: true })
+  assert.equal((await eventsOf(client, { ...job, generation: 4 })).at(-1)?.event, 'aborted', 'no chunk is running')
 })
 
 test('ranks that do not leave an aborted job are taken for stalled', async () => {
@@ -67,18 +189,8 @@ test('ranks that do not leave an aborted job are taken for stalled', async () =>
   const { client } = runner
   await untilIdle(client)
   await client.submit(anOrder({ prompt: 'ignores abort' }), twoFiles())
-  assert.equal((await client.abort(job)).state, 'FAILED')
-})
-
-test('while the ranks are coming back, submissions are refused as not ready', async () => {
-  await using runner = await startLocalRunner()
-  const { client } = runner
-  await failureOf(runner, 'rank 1 throws')
-  assert.equal((await client.describe()).state, 'STARTING')
-  await assert.rejects(
-    client.submit(anOrder({ generation: 2 }), twoFiles()),
-    (error) => error instanceof RunnerCallFailed && error.refusal === 'not-ready',
-  )
+  assert.equal((await client.abort(job)).state, 'ABORTED')
+  await until('new ranks', async () => (await client.describe()).rankRestarts === 1)
 })
 
 test('a torchrun that was killed takes its ranks along and is started again', async () => {
@@ -129,18 +241,4 @@ test('no process is left after a stop, even of ranks that are deaf to SIGTERM an
     assert.equal((await alive(pids)).length, 3)
   }
   assert.deepEqual(await alive(pids), [])
-})
-
-test('whoever watches is told that the runner stops', async () => {
-  const runner = await startLocalRunner()
-  await untilIdle(runner.client)
-  await runner.client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
-  const watching = assert.rejects(
-    eventsOf(runner.client, job),
-    (error) => error instanceof RunnerCallFailed && error.status === 'UNAVAILABLE',
-  )
-  await until('progress', async () => (await runner.client.submit(anOrder(), [])).lastSequence > 0)
-  await runner.stop()
-  await watching
-  await runner[Symbol.asyncDispose]()
 })

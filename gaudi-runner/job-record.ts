@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { replaceFile } from './atomic-file.js'
+
+/**
+ * What outlives the runner of a job: `job.json` in the job's folder. A folder without one is a submission that was still
+ * arriving. Everything else in the folder is named here, but for the ranks' own `steps.state`.
+ */
+export const recordName = 'job.json'
+
+const count = z.int().nonnegative()
+
+/** sha256 in hex. */
+const keptFile = z.object({ name: z.string().min(1), bytes: count, sha256: z.string() })
+const keptChunk = z.object({ index: count, frames: count, segment: keptFile, state: keptFile })
+const reason = z.enum([
+  'ENGINE',
+  'BAD_INPUT',
+  'RANK_DIED',
+  'RANK_STALLED',
+  'OUT_OF_MEMORY',
+  'NOT_A_NUMBER',
+  'NODE_FAILED',
+])
+const failed = z.object({ reason, message: z.string(), rank: z.int() })
+const finished = z.object({ chunks: count, frames: count, renderSeconds: z.number() })
+const position = z.object({ chunk: count, step: count })
+
+const sequence = z.object({ sequence: count })
+const keptEvent = z.union([
+  sequence.extend({ chunk: keptChunk }),
+  sequence.extend({ interrupted: z.object({ ...failed.shape, ...position.shape }) }),
+  sequence.extend({ finished }),
+  sequence.extend({ failed }),
+  sequence.extend({ aborted: z.object({}) }),
+])
+
+const jobRecord = z.object({
+  revision: z.literal(1),
+  name: z.object({ jobId: z.string(), generation: z.int().positive() }),
+  /** As it was submitted: checked again when it is read, since another version may have written it. */
+  order: z.record(z.string(), z.unknown()),
+  inputs: z.array(keptFile),
+  /** All but progress, with the numbers under which they were told. */
+  events: z.array(keptEvent),
+  /** How often a runner has taken it up again. */
+  lives: count,
+  /** The runner was asked to stop, and left the job to the next one. */
+  suspended: z.boolean(),
+  /** An abort after the running chunk has been asked for. */
+  leaving: z.boolean(),
+  setbacks: z.object({
+    furthest: position.nullable(),
+    last: position.nullable(),
+    alike: count,
+    told: count,
+    all: count,
+  }),
+})
+
+export type JobRecord = z.infer<typeof jobRecord>
+export type KeptEvent = z.infer<typeof keptEvent>
+/** A file in the job's folder. */
+export type KeptFile = z.infer<typeof keptFile>
+export type KeptChunk = z.infer<typeof keptChunk>
+export type KeptFailure = z.infer<typeof failed>
+export type KeptFinish = z.infer<typeof finished>
+export type KeptInterruption = KeptFailure & z.infer<typeof position>
+
+/** Throws what the disk says. */
+export function writeRecord(folder: string, record: JobRecord): void {
+  replaceFile(join(folder, recordName), JSON.stringify(record))
+}
+
+/** Throws if there is none, or if it is torn or another version's. */
+export function readRecord(folder: string): JobRecord {
+  return jobRecord.parse(JSON.parse(readFileSync(join(folder, recordName), 'utf8')))
+}

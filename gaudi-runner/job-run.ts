@@ -1,0 +1,162 @@
+import type { Logger } from 'pino'
+import type { Job } from './job.js'
+import type { KeptFailure } from './job-record.js'
+import { applyWord } from './job-words.js'
+import { ProgressWatch } from './progress-watch.js'
+import type { Blame } from './rank-group.js'
+import type { JobWord } from './rank-protocol.js'
+import type { Ranks } from './ranks.js'
+import type { RunnerMetrics } from './runner-metrics.js'
+import { failedAt, isEnough, type Position, reached } from './setbacks.js'
+
+export type JobRunOptions = {
+  ranks: Ranks
+  /** How long the ranks may take to leave an aborted job before they are taken for stalled. */
+  abortMs: number
+  /** How long they may live without getting further; several steps, if those take longer. */
+  progressMs: number
+  metrics: Pick<RunnerMetrics, 'resumed'>
+  log: Logger
+}
+
+/** Starts of the ranks in a row that may fail before the job is better off on another node. */
+const startLimit = 3
+
+/**
+ * The held job on its way to its end: waiting for ranks → rendered by them → ended. When they break it waits again and is
+ * rendered on from its newest saved step, until it gets no further (`setbacks.ts`).
+ */
+export class JobRun {
+  readonly #job: Job
+  readonly #options: JobRunOptions
+  readonly #log: Logger
+  #phase: 'waiting' | 'rendering' = 'waiting'
+  /** The runner stops: the ranks are no longer given the job, but what they still say counts. */
+  #suspended = false
+  #failedStarts = 0
+  #aborting = false
+  /** As progress told it last since the ranks were given the job. */
+  #told: Position | undefined
+  /** Whether what comes next was begun before, and by whom it was broken off. */
+  #resumesAfter: 'ranks' | 'runner' | undefined
+  #watch: ProgressWatch | undefined
+
+  constructor(job: Job, recovered: boolean, options: JobRunOptions) {
+    this.#job = job
+    this.#options = options
+    this.#log = options.log.child({ video: job.name.jobId, generation: job.name.generation })
+    this.#resumesAfter = recovered ? 'runner' : undefined
+    void job.ended.then(() => this.#watch?.[Symbol.dispose]())
+    if (job.leaving) job.end({ aborted: {} })
+    if (options.ranks.state.phase === 'ready') this.ranksReady()
+  }
+
+  ranksReady(): void {
+    this.#failedStarts = 0
+    const job = this.#job
+    if (this.#phase !== 'waiting' || job.state !== 'RUNNING' || this.#suspended) return
+    const damage = job.damage()
+    if (damage) return this.#nodeFailed(damage)
+    this.#phase = 'rendering'
+    this.#told = undefined
+    const { ranks, progressMs } = this.#options
+    this.#watch = new ProgressWatch(progressMs, (waitedMs) =>
+      ranks.stalled(`no step was finished for ${Math.round(waitedMs / 1000)} s`),
+    )
+    const { jobId, generation } = job.name
+    const order = { ...job.order, first_chunk: job.nextChunk }
+    ranks.render({ type: 'render', job: jobId, generation, directory: job.folder, order })
+    this.#log.info({ event: 'job-started', folder: job.folder, firstChunk: job.nextChunk }, 'rendering')
+  }
+
+  heard(word: JobWord): void {
+    if (this.#job.state !== 'RUNNING') return
+    if (word.type === 'progress') this.#reached(word, word.steps)
+    this.#watch?.progressed()
+    applyWord(this.#job, word)
+  }
+
+  ranksBroke(blame: Blame): void {
+    const [phase, job] = [this.#phase, this.#job]
+    if (job.state !== 'RUNNING' || this.#suspended) return
+    this.#phase = 'waiting'
+    this.#watch?.[Symbol.dispose]()
+    if (this.#aborting || job.leaving) return job.end({ aborted: {} })
+    if (phase === 'waiting') return this.#startFailed(blame)
+    const damage = job.damage()
+    if (damage) return this.#nodeFailed(`${damage} (${blame.message})`)
+    job.setbacks = failedAt(job.setbacks, this.#told, blame.reason)
+    const { reason, rank, message } = blame
+    if (isEnough(job.setbacks)) return isDiskFull(message) ? this.#nodeFailed(message) : this.#fail(blame)
+    this.#resumesAfter = 'ranks'
+    job.interrupted({ reason, rank, message, ...(this.#told ?? { chunk: job.nextChunk, step: 0 }) })
+    this.#log.warn({ event: 'job-interrupted', reason, rank, at: this.#told }, 'the job goes on with new ranks')
+  }
+
+  /** The ranks will not come up as this node is now. */
+  ranksRefused(message: string): void {
+    if (this.#phase === 'waiting' && this.#job.state === 'RUNNING' && !this.#suspended)
+      this.#nodeFailed(`the ranks refuse to start: ${message}`)
+  }
+
+  /** Returns once the job has ended and the ranks are free. */
+  async abort(): Promise<void> {
+    const { ranks, abortMs } = this.#options
+    if (this.#job.state !== 'RUNNING') return
+    this.#aborting = true
+    if (this.#phase === 'rendering') ranks.abort(this.#job.name.jobId)
+    else this.#job.end({ aborted: {} })
+    const message = `the ranks did not leave the aborted job within ${abortMs / 1000} s`
+    const timer = setTimeout(() => ranks.stalled(message), abortMs)
+    try {
+      await this.#job.ended
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  abortAfterChunk(): void {
+    const job = this.#job
+    if (job.state !== 'RUNNING' || job.leaving) return
+    job.leave()
+    if (this.#phase === 'rendering') this.#options.ranks.abortAfterChunk(job.name.jobId)
+    else job.end({ aborted: {} })
+  }
+
+  /** The runner stops: the next one goes on with the job. */
+  suspend(): void {
+    this.#suspended = true
+    this.#watch?.[Symbol.dispose]()
+    if (this.#job.state === 'RUNNING') this.#job.suspend()
+  }
+
+  #reached({ chunk, step }: Position, steps: number): void {
+    const job = this.#job
+    if (this.#resumesAfter && this.#told === undefined) {
+      const { furthest } = job.setbacks
+      const lost = furthest ? Math.max(0, (furthest.chunk - chunk) * steps + furthest.step - step) : 0
+      this.#options.metrics.resumed(this.#resumesAfter, lost)
+      this.#log.info({ event: 'job-resumed', chunk, step, lost }, 'the job goes on')
+    }
+    this.#told = { chunk, step }
+    job.setbacks = reached(job.setbacks, this.#told)
+  }
+
+  #startFailed({ message }: Blame): void {
+    this.#failedStarts += 1
+    if (this.#failedStarts >= startLimit) this.#nodeFailed(`the ranks do not come up: ${message}`)
+  }
+
+  #nodeFailed(message: string): void {
+    this.#fail({ reason: 'NODE_FAILED', message, rank: -1 })
+  }
+
+  #fail({ reason, message, rank }: KeptFailure): void {
+    this.#job.end({ failed: { reason, message, rank } })
+  }
+}
+
+/** Words of a rank whose disk takes no more: no other try here can go better, but one on another node can. */
+function isDiskFull(message: string): boolean {
+  return /no space left|ENOSPC|disk quota exceeded/i.test(message)
+}
