@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
 from pipeline.order import OrderRejected
+from pipeline.state_file import NotWhole, read_state_file, write_state_file
 from pipeline.stream import State
 
 # Raised whenever the loop, the placing of voices or the correction of colours gives other numbers than before.
 LOOP_REVISION = 1
 
 
+def state_name(chunk: int) -> str:
+    """The file that a chunk leaves beside its segment."""
+    return f"chunk-{chunk:04d}.state"
+
+
 def write_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
     """Write a state and whose it is. The same state gives the same bytes."""
     motion = state.motion.float().cpu().numpy() if state.motion is not None else np.zeros(0, np.float32)
-    header = json.dumps({"next_chunk": state.next_chunk, "identity": identity}, sort_keys=True)
-    with path.open("wb") as file:
-        np.savez(
-            file,
-            header=np.frombuffer(header.encode(), np.uint8),
-            generator=state.generator.numpy(),
-            motion=motion,
-        )
+    header = {"next_chunk": state.next_chunk, "identity": identity}
+    write_state_file(path, header, {"generator": state.generator.numpy(), "motion": motion})
 
 
 def read_checkpoint(path: Path, first_chunk: int, identity: dict[str, Any], motion_shape: tuple[int, ...]) -> State:
     """Read a state; one of another order, engine or code is refused with what differs."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            header = json.loads(stored["header"].tobytes())
-            generator, motion = torch.from_numpy(stored["generator"]), torch.from_numpy(stored["motion"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        header, arrays = read_state_file(path)
+    except NotWhole as error:
         raise OrderRejected(f"the checkpoint cannot be read: {error}") from error
     theirs = header["identity"]
     differing = [
@@ -48,6 +44,7 @@ def read_checkpoint(path: Path, first_chunk: int, identity: dict[str, Any], moti
         raise OrderRejected(f"the checkpoint belongs to another render: {'; '.join(differing)}")
     if header["next_chunk"] != first_chunk:
         raise OrderRejected(f"the checkpoint leads to chunk {header['next_chunk']}, not {first_chunk}")
+    generator, motion = torch.from_numpy(arrays["generator"]), torch.from_numpy(arrays["motion"])
     if motion.numel() == 0:
         return State(first_chunk, generator, None)
     if tuple(motion.shape) != motion_shape or not motion.isfinite().all():

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Any
+from typing import Any, Literal
 
 BEAT_SECONDS = 0.25
 
@@ -57,14 +57,15 @@ class Control:
             self._receive(timeout)
         return self._inbox.popleft() if self._inbox else None
 
-    def asked_to_abort(self, job: str) -> bool:
-        """Whether an abort of this job has come; never waits."""
+    def asked_to_abort(self, job: str) -> Literal["now", "after_chunk"] | None:
+        """Whether an abort of this job has come, and whether it lets the running chunk finish; never waits."""
         self._receive(0)
-        wanted = {"type": "abort", "job": job}
-        if wanted not in self._inbox:
-            return False
-        self._inbox.remove(wanted)
-        return True
+        asked = [word for word in self._inbox if word["type"] == "abort" and word["job"] == job]
+        for word in asked:
+            self._inbox.remove(word)
+        if not asked:
+            return None
+        return "after_chunk" if all(word.get("after_chunk") for word in asked) else "now"
 
     def _receive(self, timeout: float) -> None:
         if not self._closed and select.select([self._socket], [], [], timeout)[0]:

@@ -16,19 +16,22 @@ class NotANumber(ArithmeticError):
 
 def denoise(
     denoiser: Denoiser,
-    noise: Tensor,
+    latent: Tensor,
     motion: Tensor,
     sampling: Sampling,
     before_step: Callable[[int], None],
+    finished: int = 0,
+    after_step: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
-    """Walk noise [C,T,h,w] to a latent by Euler steps, its first latents held at the motion latents [C,m,h,w].
+    """Walk noise [C,T,h,w] to a latent by Euler steps, in place; its first latents are held at the motion [C,m,h,w].
 
-    `before_step(i)` may raise to stop; it is called by every rank before step i.
+    With so many steps finished, `latent` is what they gave and the rest is walked. `before_step(i)` may raise to stop;
+    it is called by every rank before step i, and `after_step(i + 1, latent)` after it.
     """
     times = timesteps(sampling.steps, sampling.shift)
     guidance = Guidance(sampling)
-    latent, held = noise, motion.shape[1]
-    for step in range(sampling.steps):
+    held = motion.shape[1]
+    for step in range(finished, sampling.steps):
         before_step(step)
         latent[:, :held] = motion
         velocity = guidance.velocity(denoiser, latent, times[step])
@@ -36,4 +39,6 @@ def denoise(
         latent[:, :held] = motion
         if not latent.sum().isfinite():
             raise NotANumber(f"the latent after step {step + 1} of {sampling.steps} is not finite")
+        if after_step is not None:
+            after_step(step + 1, latent)
     return latent

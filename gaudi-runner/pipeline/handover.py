@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipeline.checkpoint import write_checkpoint
+from pipeline.checkpoint import state_name, write_checkpoint
+from pipeline.digest import digest_of
 from pipeline.order import Order
 from pipeline.segment import SegmentWriter
 from pipeline.stream import Chunk
@@ -51,6 +52,12 @@ class Handover:
             self._working.result()
             self._working = None
 
+    def settled(self) -> bool:
+        """Whether everything taken has been handed over, without waiting; raises what went wrong there."""
+        if self._working is not None and self._working.done():
+            self.settle()
+        return self._working is None
+
     def __enter__(self) -> Handover:
         return self
 
@@ -85,27 +92,21 @@ class Handover:
             raise
         if self._abandoned.is_set():
             return
-        state = self._directory / f"{name}.state.part"
+        state = self._directory / f"{state_name(chunk.index)}.part"
         write_checkpoint(state, chunk.state, self._identity)
         self._announce(
             "chunk",
             index=chunk.index,
             frames=count,
             segment=_publish(part, f"{name}.mp4"),
-            state=_publish(state, f"{name}.state"),
+            state=_publish(state, state_name(chunk.index)),
         )
 
 
 def _publish(part: Path, name: str) -> dict[str, object]:
-    """Give a complete file its name."""
+    """Give a complete file its name, and have it on the disk before it has one: a power cut leaves all or nothing."""
     with part.open("rb") as file:
-        digest = (
-            hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file.read())
-        )
-    size = part.stat().st_size
+        os.fsync(file.fileno())
+    digest, size = digest_of(part), part.stat().st_size
     part.rename(part.with_name(name))
     return {"name": name, "bytes": size, "sha256": digest}
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

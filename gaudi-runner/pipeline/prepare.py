@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipeline.audio import frame_count, normalize_loudness, place_voices, read_voice
-from pipeline.checkpoint import LOOP_REVISION, read_checkpoint
+from pipeline.checkpoint import LOOP_REVISION, read_checkpoint, state_name
+from pipeline.digest import digest_of
 from pipeline.engine import Engine
 from pipeline.order import Order, OrderRejected
 from pipeline.pictures import person_masks, token_masks
 from pipeline.plan import Plan
 from pipeline.reference import StillReference, VideoReference
-from pipeline.stream import Prepared, State
+from pipeline.step_checkpoint import read_steps
+from pipeline.stream import Prepared, State, Steps
 
 
 def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
@@ -43,13 +44,25 @@ def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
 
 
 def resume_state(engine: Engine, order: Order, plan: Plan, directory: Path, identity: dict[str, Any]) -> State | None:
-    """The state that the order's first chunk starts from; None to begin at the beginning."""
+    """The state that the order's first chunk starts from; None to begin at the beginning.
+
+    A chunk that was handed over here has left its state in the folder; one of another node came with the order.
+    """
     if order.first_chunk == 0:
         return None
     if order.first_chunk > plan.chunks:
         raise OrderRejected(f"first_chunk {order.first_chunk} is beyond the last of {plan.chunks} chunks")
     motion = (engine.latent_channels, (plan.motion_frames - 1) // 4 + 1, order.height // 8, order.width // 8)
-    return read_checkpoint(directory / "checkpoint", order.first_chunk, identity, motion)
+    own = directory / state_name(order.first_chunk - 1)
+    return read_checkpoint(own if own.exists() else directory / "checkpoint", order.first_chunk, identity, motion)
+
+
+def resume_steps(engine: Engine, order: Order, plan: Plan, directory: Path, identity: dict[str, Any]) -> Steps | None:
+    """The finished steps of the order's first chunk, if the ranks were stopped inside it."""
+    if order.first_chunk >= plan.chunks:
+        return None
+    latent = (engine.latent_channels, plan.latents, order.height // 8, order.width // 8)
+    return read_steps(directory, order.first_chunk, order.steps, identity, latent)
 
 
 def render_identity(engine: Engine, order: Order, directory: Path) -> dict[str, Any]:
@@ -58,7 +71,7 @@ def render_identity(engine: Engine, order: Order, directory: Path) -> dict[str, 
     files = [directory / "reference", *_voice_paths(directory)]
     return {
         **same,
-        **{path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        **{path.name: digest_of(path) for path in files},
         "engine": engine.identity_of(order.preset),
         "loop": LOOP_REVISION,
     }

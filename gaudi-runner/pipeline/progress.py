@@ -11,17 +11,20 @@ PROGRESS_SECONDS = 0.2
 
 
 class Progress:
-    """Counts the steps of one render; says what was measured, and nothing before."""
+    """Counts the steps of one render; says what was measured, and nothing before.
+
+    `at` is the chunk and its finished steps that the render goes on from: told at once, and not counted as done here.
+    """
 
     def __init__(
-        self, control: Control | None, job: str, chunks: int, sampling: Sampling, tokens: int, first_chunk: int
+        self, control: Control | None, job: str, chunks: int, sampling: Sampling, tokens: int, at: tuple[int, int]
     ) -> None:
         self._control, self._job, self._tokens = control, job, tokens
         self._chunks, self._steps, self._passes = chunks, sampling.steps, sampling.passes
-        self._first_chunk = first_chunk
-        self._told = -PROGRESS_SECONDS
+        self._from = at
         self._began: float | None = None  # when the first step started
         self._chunk_began = time.monotonic()
+        self._tell(*at, self._chunk_began)
 
     def at(self, chunk: int, step: int) -> None:
         """So many chunks, and steps of the running one, are finished."""
@@ -34,7 +37,8 @@ class Progress:
         """A chunk has been computed: its wall time over its forward passes is the speed to expect of others."""
         now = time.monotonic()
         self._tell(chunk + 1, 0, now)
-        if self._control is not None:
+        resumed_inside = chunk == self._from[0] and self._from[1] > 0
+        if self._control is not None and not resumed_inside:
             seconds = (now - self._chunk_began) / (self._steps * self._passes)
             self._control.send("speed", seconds_per_forward=seconds, tokens_per_forward=self._tokens)
         self._chunk_began = now
@@ -43,7 +47,7 @@ class Progress:
         self._told = now
         if self._control is None:
             return
-        done = (chunk - self._first_chunk) * self._steps + step
+        done = (chunk - self._from[0]) * self._steps + step - self._from[1]
         left = (self._chunks - chunk) * self._steps - step
         seconds_left = (now - self._began) / done * left if done > 0 and self._began is not None else None
         self._control.send(

@@ -30,7 +30,8 @@ from pipeline.engines import add_engine_arguments, choose_engine
 from pipeline.group import Group
 from pipeline.lifetime import die_with_parent, keep_freed_memory
 from pipeline.order import OrderRejected
-from pipeline.render import Aborted, render
+from pipeline.render import render
+from pipeline.stopping import Aborted
 from pipeline.warm_up import Shape, measure_forward
 
 IDLE_SECONDS = 1.0

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.control import Control, RunnerGone
+from pipeline.control import Control
 from pipeline.engine import Engine
 from pipeline.group import Group
 from pipeline.guidance import Sampling
 from pipeline.handover import Handover
 from pipeline.order import Order, OrderRejected
 from pipeline.plan import plan_chunks
-from pipeline.prepare import prepare, render_identity, resume_state
+from pipeline.prepare import prepare, render_identity, resume_state, resume_steps
 from pipeline.progress import Progress
-from pipeline.stream import Prepared, State, Video, stream
-
-
-class Aborted(Exception):
-    """All ranks have agreed to stop this job."""
+from pipeline.step_checkpoint import StepCheckpoint
+from pipeline.stopping import Aborted, Stopping
+from pipeline.stream import Prepared, State, Steps, Video, stream
 
 
 @dataclass(frozen=True)
@@ -32,53 +31,82 @@ class Rendered:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What the ranks start from. `prepared` and `identity` are on rank 0 only."""
+
+    order: Order
+    prepared: Prepared | None
+    identity: dict[str, Any]
+    resume: State | None
+    inside: Steps | None
+
+
 def render(
     engine: Engine, group: Group, control: Control, job: str, directory: Path, values: dict[str, Any]
 ) -> Rendered:
     """Render an order; collective. Raises OrderRejected, Aborted or RunnerGone on every rank alike."""
     began = time.monotonic()
-    order, prepared, identity, resume = _agree_on_inputs(engine, group, directory, values)
+    given = _agree_on_inputs(engine, group, directory, values)
+    order = given.order
     engine.use(order.preset, control.beat)
     plan = plan_chunks(order.frames)
     sampling = Sampling(order.steps, order.shift, order.text_guide, order.audio_guide)
     video = Video(plan, sampling, order.seed, order.fps)
     tokens = plan.latents * (order.height // 16) * (order.width // 16)
-    progress = Progress(control if group.leads else None, job, plan.chunks, sampling, tokens, order.first_chunk)
+    at = (order.first_chunk, given.inside.finished if given.inside else 0)
+    progress = Progress(control if group.leads else None, job, plan.chunks, sampling, tokens, at)
+    stopping = Stopping(group, control, job)
 
     def before_step(chunk: int, step: int) -> None:
         control.beat()
-        _agree_to_go_on(group, control, job)
+        stopping.at_step()
         progress.at(chunk, step)
 
     def announce(type: str, **fields: object) -> None:
         control.send(type, job=job, **fields)
 
-    with Handover(directory, order, identity, video.colour_strength, announce, control.beat) as handover:
-        for chunk in stream(engine, group, video, prepared, resume, before_step):
-            if group.leads:
-                handover.take(chunk)
-            progress.chunk_done(chunk.index)
-        handover.settle()
+    with Handover(directory, order, given.identity, video.colour_strength, announce, control.beat) as handover:
+        keeps_steps = group.leads and not sampling.adaptive_projected
+        with StepCheckpoint(directory, given.identity, handover.settled) if keeps_steps else nullcontext() as steps:
+            for chunk in stream(
+                engine,
+                group,
+                video,
+                given.prepared,
+                given.resume,
+                before_step,
+                given.inside,
+                steps.after_step if steps else None,
+            ):
+                if group.leads:
+                    handover.take(chunk)
+                progress.chunk_done(chunk.index)
+                if chunk.index + 1 < plan.chunks and stopping.after_chunk():
+                    handover.settle()
+                    raise Aborted
+            handover.settle()
     return Rendered(plan.chunks, order.frames, time.monotonic() - began)
 
 
-def _agree_on_inputs(
-    engine: Engine, group: Group, directory: Path, values: dict[str, Any]
-) -> tuple[Order, Prepared | None, dict[str, Any], State | None]:
+def _agree_on_inputs(engine: Engine, group: Group, directory: Path, values: dict[str, Any]) -> Inputs:
     """Rank 0 reads everything; a rejection reaches every rank before any of them computes."""
-    rejection, prepared, resume, identity = None, None, None, {}
+    rejection, prepared, resume, inside, identity = None, None, None, None, {}
     if group.leads:
         try:
             order = Order.read(values)
             identity = render_identity(engine, order, directory)
             prepared = prepare(engine, order, directory)
-            resume = resume_state(engine, order, plan_chunks(order.frames), directory, identity)
+            plan = plan_chunks(order.frames)
+            resume = resume_state(engine, order, plan, directory, identity)
+            inside = resume_steps(engine, order, plan, directory, identity)
         except OrderRejected as error:
             rejection = str(error)
     rejection = group.agree(rejection)
     if rejection is not None:
         raise OrderRejected(rejection)
-    return Order.read(values), prepared, identity, _share_state(engine, group, resume)
+    order = Order.read(values)
+    return Inputs(order, prepared, identity, _share_state(engine, group, resume), _share_steps(engine, group, inside))
 
 
 def _share_state(engine: Engine, group: Group, resume: State | None) -> State | None:
@@ -91,16 +119,8 @@ def _share_state(engine: Engine, group: Group, resume: State | None) -> State | 
     return State(next_chunk, generator, motion)
 
 
-def _agree_to_go_on(group: Group, control: Control, job: str) -> None:
-    """Rank 0 looks at its socket and all ranks do as it says, at the same step."""
-    word = "on"
-    if group.leads:
-        try:
-            word = "abort" if control.asked_to_abort(job) else "on"
-        except RunnerGone:
-            word = "leave"
-    word = group.agree(word)
-    if word == "abort":
-        raise Aborted
-    if word == "leave":
-        raise RunnerGone
+def _share_steps(engine: Engine, group: Group, inside: Steps | None) -> Steps | None:
+    known = group.agree((inside.chunk, inside.finished) if inside else None)
+    if known is None:
+        return None
+    return Steps(*known, group.from_lead(inside.latent if inside else None, engine.device))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -42,6 +43,15 @@ class State:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """Finished steps of a chunk. With the state that the chunk began with, all that is needed to finish it."""
+
+    chunk: int
+    finished: int
+    latent: Tensor  # [C,T,h,w] float32
+
+
+@dataclass(frozen=True)
 class Chunk:
     """A rendered chunk. The frames are on rank 0 only and not yet colour-corrected."""
 
@@ -69,10 +79,13 @@ def stream(
     prepared: Prepared | None,
     resume: State | None,
     before_step: Callable[[int, int], None],
+    inside: Steps | None = None,
+    after_step: Callable[[int, int, Tensor], None] | None = None,
 ) -> Iterator[Chunk]:
-    """Render chunk after chunk, from `resume` on. `prepared` is given on rank 0 only.
+    """Render chunk after chunk, from `resume` on, the first of them from `inside` on. `prepared` on rank 0 only.
 
     Every rank iterates; `before_step(chunk, step)` is called by all of them and may raise to stop them together.
+    `after_step(chunk, finished, latent)` sees a latent that the next step changes.
     """
     plan = video.plan
     generator = torch.Generator().manual_seed(video.seed)
@@ -89,13 +102,19 @@ def stream(
             # The VAE is causal: the first picture alone is latent 0 of the condition.
             motion = given.y[4:, :1]
         shape = (engine.latent_channels, *given.y.shape[1:])
-        noise = torch.randn(shape, generator=generator, dtype=torch.float32).to(engine.device)
+        # Drawn for a chunk that goes on as well: the next chunk's noise follows it.
+        latent = torch.randn(shape, generator=generator, dtype=torch.float32).to(engine.device)
+        finished = 0
+        if inside is not None and inside.chunk == index:
+            latent, finished = inside.latent.to(engine.device), inside.finished
         latent = denoise(
             engine.denoiser(given),
-            noise,
+            latent,
             motion,
             video.sampling,
-            lambda step, index=index: before_step(index, step),  # type: ignore[misc]
+            partial(before_step, index),
+            finished,
+            partial(after_step, index) if after_step is not None else None,
         )
 
         frames = engine.vae_decode(latent) if group.leads else None

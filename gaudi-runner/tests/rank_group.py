@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import queue
@@ -99,3 +100,11 @@ class RankGroup:
                 if word["rank"] == 0:
                     self._lead = connection
             self._words.put(word)
+
+
+def digests(directory: Path, suffix: str = "mp4") -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.glob(f"chunk-*.{suffix}"))]
+
+
+def heard_of(group: RankGroup, job: str, type: str) -> list[dict]:
+    return [word for word in group.heard if word.get("job") == job and word["type"] == type]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from orders import make_inputs, order
-from rank_group import RankGroup
+from rank_group import RankGroup, digests, heard_of
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +18,6 @@ def pair() -> RankGroup:
     with RankGroup(2) as group:
         assert group.until("ready", "failed")["type"] == "ready"
         yield group
-
-
-def digests(directory: Path, suffix: str = "mp4") -> list[str]:
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.glob(f"chunk-*.{suffix}"))]
-
-
-def heard_of(group: RankGroup, job: str, type: str) -> list[dict]:
-    return [word for word in group.heard if word.get("job") == job and word["type"] == type]
 
 
 def test_ready_says_what_renders_and_how_fast(pair: RankGroup) -> None:
@@ -112,6 +104,41 @@ def test_an_abort_stops_all_ranks_and_leaves_them_able(pair: RankGroup, tmp_path
     pair.say(type="abort", job="stopped")
     assert pair.until("aborted", "finished", "failed") == {"type": "aborted", "job": "stopped"}
     assert not list(inputs.glob("chunk-*"))
+    assert pair.render("next", make_inputs(tmp_path / "next", 1.0), **order(frames=25))["type"] == "finished"
+
+
+def test_an_abort_after_the_chunk_hands_it_over_first(pair: RankGroup, tmp_path: Path) -> None:
+    inputs, whole = make_inputs(tmp_path / "stopped", 8.0), make_inputs(tmp_path / "whole", 8.0)
+    said = order(frames=200, steps=60)
+    pair.say(type="render", job="after", generation=1, directory=str(inputs), order=said)
+    while pair.until("progress", "finished")["step"] < 3:
+        pass
+    pair.say(type="abort", job="after", after_chunk=True)
+    assert pair.until("aborted", "finished", "failed") == {"type": "aborted", "job": "after"}
+    told = heard_of(pair, "after", "chunk")
+    assert [word["index"] for word in told] == list(range(len(told)))
+    assert 1 <= len(told) < 3
+    assert max((word["chunk"], word["step"]) for word in heard_of(pair, "after", "progress")) == (len(told), 0)
+    assert sorted(path.name for path in inputs.glob("chunk-*")) == sorted(
+        artifact["name"] for word in told for artifact in (word["segment"], word["state"])
+    )
+    assert pair.render("rest", inputs, **{**said, "first_chunk": len(told)})["type"] == "finished"
+    assert pair.render("whole", whole, **said)["type"] == "finished"
+    assert digests(inputs) == digests(whole)
+
+
+def test_an_abort_after_the_last_chunk_finishes_and_one_at_once_comes_first(pair: RankGroup, tmp_path: Path) -> None:
+    for job, words, ending in (
+        ("last", [{"after_chunk": True}], "finished"),
+        ("both", [{"after_chunk": True}, {}], "aborted"),
+    ):
+        inputs = make_inputs(tmp_path / job, 2.0)
+        pair.say(type="render", job=job, generation=1, directory=str(inputs), order=order(frames=50, steps=200))
+        while pair.until("progress", "finished")["step"] < 3:
+            pass
+        for word in words:
+            pair.say(type="abort", job=job, **word)
+        assert pair.until("aborted", "finished", "failed")["type"] == ending
     assert pair.render("next", make_inputs(tmp_path / "next", 1.0), **order(frames=25))["type"] == "finished"
 
 

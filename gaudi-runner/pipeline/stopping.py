@@ -1,0 +1,48 @@
+"""Whether to go on with a job, agreed by all ranks at the same place."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipeline.control import Control, RunnerGone
+from pipeline.group import Group
+
+Word = Literal["on", "abort", "abort_after_chunk", "leave"]
+
+
+class Aborted(Exception):
+    """All ranks have agreed to stop this job."""
+
+
+class Stopping:
+    """Rank 0 looks at its socket, and all ranks do as it says."""
+
+    def __init__(self, group: Group, control: Control, job: str) -> None:
+        self._group, self._control, self._job = group, control, job
+        self._after_chunk = False
+
+    def at_step(self) -> None:
+        """Collective, before every step. Raises Aborted or RunnerGone on every rank alike."""
+        self._agreed()
+
+    def after_chunk(self) -> bool:
+        """Collective, between two chunks: whether this was to be the last one for now. Raises as `at_step`."""
+        return self._agreed() == "abort_after_chunk"
+
+    def _agreed(self) -> Word:
+        word = self._group.agree(self._asked() if self._group.leads else "on")
+        if word == "abort":
+            raise Aborted
+        if word == "leave":
+            raise RunnerGone
+        return word
+
+    def _asked(self) -> Word:
+        try:
+            asked = self._control.asked_to_abort(self._job)
+        except RunnerGone:
+            return "leave"
+        if asked == "now":
+            return "abort"
+        self._after_chunk = self._after_chunk or asked == "after_chunk"
+        return "abort_after_chunk" if self._after_chunk else "on"
