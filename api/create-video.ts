@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RequestHandler, type Response, Router } from 'express'
-import { defaultPriority } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
-import type { Order } from '../workflows/order.js'
-import { queuedMemo } from '../workflows/queued-memo.js'
+import { acceptOrder, type Accepted, type Accepting } from './accept-order.js'
 import type { ApiParts } from './api-parts.js'
 import { refuseByHeaders } from './form.js'
+import { repetitionOf } from './idempotency.js'
 import { unfinishedOf } from './list-videos.js'
 import { ClientGone } from './pour-body.js'
 import { waitsForContinue } from './problem-answer.js'
 import { noteHeader } from './present-video.js'
-import { Problem, unavailable } from './problems.js'
+import { Problem, Undecided } from './problems.js'
 import { receiveOrder } from './receive-order.js'
 import { logVideo, requestLog } from './request-log.js'
-import { settleUnknownStart, startVideo } from './start-video.js'
+import { settleUnknownStart } from './start-video.js'
+import { askTemporalOnce } from './temporal-calls.js'
 import { newVideoId } from './video-id.js'
 
 const dayMs = 86_400_000
@@ -22,69 +22,79 @@ const removalMs = 3_000
 
 /**
  * POST /v1/videos. Nothing is started until everything is stored and valid; whatever goes wrong before that, on either side,
- * leaves no object behind. A client that leaves once the start has been sent has ordered its video.
+ * leaves no object behind. A client that leaves once its order is stored and valid has ordered its video.
  */
 export function createVideo(parts: ApiParts): Router {
   return Router().post('/v1/videos', handler(parts))
 }
 
 function handler(parts: ApiParts): RequestHandler {
-  const { uploads, readiness, receiving } = parts
+  const { uploads, readiness, receiving, queue } = parts
   return async (req, res) => {
     refuseByHeaders(req, receiving.patience.maxBytes)
+    const repetition = repetitionOf(req)
     using slot = uploads.take()
     if (slot === undefined) {
       throw new Problem('busy', 'too many uploads at once; try again in a moment', { headers: { 'retry-after': '5' } })
     }
     // Before gigabytes are taken in for nothing.
     await readiness.requireForUpload()
+    // Whoever is accepted is told his place in the queue.
+    await askTemporalOnce(() => queue.videos())
     if (waitsForContinue(req)) res.writeContinue()
 
     const id = newVideoId()
     logVideo(res, id)
     const gone = whenClientLeaves(res)
+    let accepted: Accepted
     try {
-      const order = await receiveOrder(req, id, receiving, gone)
-      await start(order, parts, res)
+      const received = await receiveOrder(req, id, receiving, gone)
+      // From here on it is ordered, whether or not the client stays to hear of it.
+      accepted = await acceptOrder(received, repetition, accepting(id, parts))
     } catch (error) {
-      if (!(error instanceof StartUnknown)) {
-        await Promise.race([removeObjects(id, parts), sleep(removalMs, undefined, { ref: false })])
-      }
+      if (!(error instanceof Undecided)) await remove(id, parts)
       throw error
     }
+    if (accepted.isReplay) await remove(id, parts)
+    await answer(accepted, parts, res)
   }
 }
 
-async function start(order: Order, parts: ApiParts, res: Response): Promise<void> {
-  const id = order.videoId
-  const input = { order, createdAt: Date.now(), retentionMs: parts.retentionDays * dayMs }
-  const memo = queuedMemo(input)
-  const outcome = await startVideo(parts.client, input, memo)
-  switch (outcome.kind) {
-    case 'not-started':
-      throw unavailable('Temporal', outcome.cause)
-    case 'unknown': {
-      const settling = { removeObjects: () => removeObjects(id, parts), log: parts.log, signal: parts.signal }
+/** Answers with the video that this request has got. */
+async function answer({ state, seed, isReplay }: Accepted, parts: ApiParts, res: Response): Promise<void> {
+  const { id, memo, priority } = state
+  logVideo(res, id)
+  if (isReplay) {
+    requestLog(res).info({ event: 'replayed' }, 'a repetition: answered with the video that there is')
+    res.set('idempotency-replayed', 'true')
+  } else {
+    const unfinished = unfinishedOf(id, memo, priority)
+    if (unfinished !== undefined) parts.queue.started(unfinished)
+    requestLog(res).info({ event: 'accepted', seconds: memo.seconds, work: memo.work }, 'video accepted')
+  }
+  if (seed !== undefined) res.set('x-video-seed', String(seed))
+  res.set(noteHeader(memo))
+  res.json(await parts.present(state))
+}
+
+function accepting(id: string, parts: ApiParts): Accepting {
+  const { client, reader, receiving, retentionDays, log, signal } = parts
+  return {
+    client,
+    reader,
+    store: receiving.store,
+    retentionMs: retentionDays * dayMs,
+    startUnknown() {
+      const settling = { removeObjects: () => removeObjects(id, parts), log, signal }
       // Outlives the request, and ends with the process.
-      void settleUnknownStart(parts.client, id, settling).catch(() => undefined)
-      throw new StartUnknown(outcome.cause)
-    }
-    case 'started':
-      break
+      void settleUnknownStart(client, id, settling).catch(() => undefined)
+    },
   }
-  const unfinished = unfinishedOf(id, memo, defaultPriority)
-  if (unfinished !== undefined) parts.queue.started(unfinished)
-  requestLog(res).info({ event: 'accepted', seconds: memo.seconds, work: memo.work }, 'video accepted')
-  res.set({ 'x-video-seed': String(order.seed), ...noteHeader(memo) })
-  res.json(await parts.present({ id, memo, priority: defaultPriority }))
 }
 
-/** The inputs must stay until it is known whether the video has started. */
-class StartUnknown extends Problem {
-  constructor(cause: unknown) {
-    const { message, headers } = unavailable('Temporal', cause)
-    super('unavailable', message, { headers, cause })
-  }
+/** Waits for the removal of what a request has stored no longer than its client should; the removal goes on. */
+async function remove(id: string, parts: ApiParts): Promise<void> {
+  await Promise.race([removeObjects(id, parts), sleep(removalMs, undefined, { ref: false })])
 }
 
 async function removeObjects(id: string, { receiving, log }: ApiParts): Promise<void> {

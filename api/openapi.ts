@@ -84,12 +84,29 @@ const paths: ZodOpenApiPathsObject = {
       operationId: 'createVideo',
       summary: 'Order a video',
       description:
-        'Parts may come in any order; unknown ones are refused. Nothing is started before everything is stored and valid.',
+        'Parts may come in any order; unknown ones are refused. Nothing is started before everything is stored and valid. ' +
+        'With an Idempotency-Key the same request may be sent again for a day: it gets the same video.',
+      requestParams: {
+        header: z.object({
+          'Idempotency-Key': z
+            .string()
+            .regex(/^[ -~]{1,255}$/)
+            .optional()
+            .describe('A text of your own for this order. The same key with another request is a 422.'),
+        }),
+      },
       requestBody: { required: true, content: { 'multipart/form-data': { schema: orderSchema } } },
       responses: {
         '200': {
           ...video,
-          headers: { 'x-video-seed': { description: 'The seed that is used.', schema: { type: 'integer' } }, ...note },
+          headers: {
+            'x-video-seed': { description: 'The seed that is used.', schema: { type: 'integer' } },
+            'idempotency-replayed': {
+              description: '`true`: this is the video of an earlier request, which this one repeats.',
+              schema: { type: 'string', enum: ['true'] },
+            },
+            ...note,
+          },
         },
         ...refusals(
           ...anywhere,
@@ -101,7 +118,7 @@ const paths: ZodOpenApiPathsObject = {
             'too_slow',
             'too_large',
           ] as const),
-          ...(['wrong_content_type', 'expectation_failed', 'busy'] as const),
+          ...(['wrong_content_type', 'expectation_failed', 'idempotency_conflict', 'busy'] as const),
         ),
       },
     },

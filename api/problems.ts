@@ -24,6 +24,10 @@ export const problems = {
   wrong_content_type: { status: 415, meaning: 'the body is not multipart/form-data, or is compressed' },
   range_not_satisfiable: { status: 416, meaning: 'the asked range lies outside of the file' },
   expectation_failed: { status: 417, meaning: 'the Expect header asks for something other than 100-continue' },
+  idempotency_conflict: {
+    status: 422,
+    meaning: 'the Idempotency-Key was used for another request within the last day',
+  },
   headers_too_large: { status: 431, meaning: 'the request headers are over 16 KiB' },
   internal: { status: 500, meaning: 'something failed on our side; the log has it under the request id' },
   unavailable: {
@@ -72,6 +76,14 @@ export function unavailable(part: 'Temporal' | 'the object store', cause: unknow
     headers: { 'retry-after': '2' },
     cause,
   })
+}
+
+/** `unavailable`, in the middle of accepting an order: what was stored may belong to a video, and must stay. */
+export class Undecided extends Problem {
+  constructor(part: 'Temporal' | 'the object store', cause: unknown) {
+    const { message, headers } = unavailable(part, cause)
+    super('unavailable', message, { headers, cause })
+  }
 }
 
 /** There is no such video: never was, was deleted, or has expired. */

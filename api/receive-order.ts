@@ -4,11 +4,13 @@ import type { ObjectStore } from '../infra/object-store.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { Order } from '../workflows/order.js'
 import { bucketFor, bucketNearest, type Size } from '../workflows/size-buckets.js'
+import type { Received } from './accept-order.js'
 import { checkBoxes } from './check-boxes.js'
 import { checkMedia } from './check-media.js'
-import type { MediaChecking } from './media-checking.js'
 import { checkPreset } from './check-preset.js'
 import { readForm } from './form.js'
+import { digestOf } from './idempotency.js'
+import type { MediaChecking } from './media-checking.js'
 import type { ApiMetrics } from './metrics.js'
 import type { Nodes } from './nodes.js'
 import type { Parameters } from './parameters.js'
@@ -16,6 +18,9 @@ import type { Patience } from './pour-body.js'
 import { Problem, unavailable } from './problems.js'
 import { readParameters } from './read-parameters.js'
 import { inputStorer, type StoredInput } from './store-input.js'
+import { within } from './within.js'
+
+const smallObjectMs = 4_000
 
 export type Receiving = {
   store: ObjectStore
@@ -34,7 +39,7 @@ export async function receiveOrder(
   videoId: string,
   { store, patience, checking, nodes, metrics }: Receiving,
   signal: AbortSignal,
-): Promise<Order> {
+): Promise<Received> {
   const stop = metrics.uploads.startTimer()
   let stored = false
   try {
@@ -48,13 +53,14 @@ export async function receiveOrder(
     const media = await checkMedia({ reference, voices, voiceMode: parameters.audio_type }, checking, signal)
     const order: Order = { videoId, ...media, ...chosen(parameters, media.reference) }
     checkBoxes(order.boxes, order.voices.length, order.reference, order)
-    await store
-      .put(objectKeys.order(videoId), JSON.stringify(order), { contentType: 'application/json' })
-      .catch((e) => {
-        throw unavailable('the object store', e)
-      })
+    const body = JSON.stringify(order)
+    await within(smallObjectMs, () =>
+      store.put(objectKeys.order(videoId), body, { contentType: 'application/json' }),
+    ).catch((e: unknown) => {
+      throw unavailable('the object store', e)
+    })
     signal.throwIfAborted()
-    return order
+    return { order, digest: digestOf(parameters, media) }
   } finally {
     stop({ outcome: stored ? 'stored' : 'refused' })
   }

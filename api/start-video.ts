@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Client, WorkflowNotFoundError } from '@temporalio/client'
+import { type Client, WorkflowIdReusePolicy, WorkflowNotFoundError } from '@temporalio/client'
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
 import type { Log } from '../infra/log.js'
 import {
@@ -31,7 +31,10 @@ export type StartOutcome =
   | { kind: 'not-started'; cause: unknown }
   | { kind: 'unknown'; cause: unknown }
 
-/** Starts the workflow that is the video from now on. An answer that was lost on its way is looked for by asking whether the video exists. */
+/**
+ * Starts the workflow that is the video from now on, or finds that another has: an answer that was lost on its way, or a
+ * start that was refused because there is one already, is looked for by asking whether the video exists.
+ */
 export async function startVideo(client: Client, input: VideoInput, memo: VideoMemo): Promise<StartOutcome> {
   const { videoId } = input.order
   try {
@@ -62,6 +65,8 @@ async function start(client: Client, input: VideoInput, memo: VideoMemo): Promis
   const { order, createdAt } = input
   await client.workflow.start(videoWorkflow, {
     workflowId: order.videoId,
+    // Whoever repeats a request starts the same video: once is enough, also when it has been deleted since.
+    workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
     taskQueue: queues.videos,
     args: [input],
     memo: { [videoMemoKey]: memo },

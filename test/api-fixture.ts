@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { type Client, WorkflowNotFoundError } from '@temporalio/client'
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client'
 import type { ApiParts } from '../api/api-parts.js'
 import { createApp } from '../api/app.js'
 import { createApiMetrics } from '../api/metrics.js'
@@ -16,7 +16,7 @@ import { ffmpegPath } from './api-media.js'
 import { MemoryObjectStore } from './memory-object-store.js'
 
 /** What a fake Temporal remembers of a start. */
-export type Started = { id: string; memo: VideoMemo; options: any }
+export type Started = { id: string; memo: VideoMemo; options: any; isClosed?: boolean }
 
 /** The API as it is, on a bucket in memory and a Temporal that remembers starts. */
 export type TestApi = AsyncDisposable & {
@@ -34,6 +34,8 @@ export type TestApiOptions = { patience?: Partial<Patience>; uploads?: number; p
 const grpcUnavailable = () =>
   Object.assign(new Error('14 UNAVAILABLE'), { code: 14, details: 'no connection', metadata: {} })
 
+const alreadyStarted = (id: string) => new WorkflowExecutionAlreadyStartedError('already started', id, 'video')
+
 export async function startTestApi({ patience, uploads = 16, parts }: TestApiOptions = {}): Promise<TestApi> {
   const store = await MemoryObjectStore.start()
   const started: Started[] = []
@@ -44,6 +46,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
       async start(_type: string, options: any) {
         await Promise.resolve()
         if (temporal.start === 'refuses') throw grpcUnavailable()
+        if (started.some(({ id }) => id === options.workflowId)) throw alreadyStarted(options.workflowId)
         started.push({ id: options.workflowId, memo: options.memo.video, options })
         if (temporal.start === 'loses its answer') throw grpcUnavailable()
       },
@@ -55,7 +58,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
           if (found === undefined) throw new WorkflowNotFoundError('not found', id, undefined)
           return {
             workflowId: id,
-            status: { name: 'RUNNING' },
+            status: { name: found.isClosed === true ? 'COMPLETED' : 'RUNNING' },
             memo: { video: found.memo },
             typedSearchAttributes: { getAll: () => [] },
             raw: { pendingActivities: [] },

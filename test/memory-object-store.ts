@@ -56,7 +56,7 @@ export class MemoryObjectStore implements ObjectStore {
       signal?.throwIfAborted()
       const whole = Buffer.concat(chunks)
       this.objects.set(key, whole)
-      return { bytes: whole.length, sha256: createHash('sha256').update(whole).digest('hex'), etag: '"x"' }
+      return { bytes: whole.length, sha256: createHash('sha256').update(whole).digest('hex'), etag: etagOf(whole) }
     } finally {
       this.uploading -= 1
     }
@@ -69,14 +69,19 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   async create(key: string, body: Uint8Array | string): Promise<boolean> {
+    await Promise.resolve()
+    if (this.fail === 'puts') throw new Error('503 Slow Down')
     if (this.objects.has(key)) return false
-    await this.put(key, body)
+    this.objects.set(key, Buffer.from(body))
     return true
   }
 
-  async replace(key: string, body: Uint8Array | string): Promise<boolean> {
-    if (!this.objects.has(key)) return false
-    await this.put(key, body)
+  async replace(key: string, body: Uint8Array | string, etag: string): Promise<boolean> {
+    await Promise.resolve()
+    if (this.fail === 'puts') throw new Error('503 Slow Down')
+    const there = this.objects.get(key)
+    if (there === undefined || etagOf(there) !== etag) return false
+    this.objects.set(key, Buffer.from(body))
     return true
   }
 
@@ -85,10 +90,11 @@ export class MemoryObjectStore implements ObjectStore {
     const body = this.objects.get(key)
     if (body === undefined) return { kind: 'missing' }
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
-    if (from === undefined) return { kind: 'whole', body: Readable.from([body]), bytes: body.length, etag: '"x"' }
+    if (from === undefined)
+      return { kind: 'whole', body: Readable.from([body]), bytes: body.length, etag: etagOf(body) }
     const part = body.subarray(Number(from), Number(to) + 1)
     const contentRange = `bytes ${from}-${Number(from) + part.length - 1}/${body.length}`
-    return { kind: 'part', body: Readable.from([part]), bytes: part.length, etag: '"x"', contentRange }
+    return { kind: 'part', body: Readable.from([part]), bytes: part.length, etag: etagOf(body), contentRange }
   }
 
   async read(key: string): Promise<Buffer | undefined> {
@@ -97,12 +103,13 @@ export class MemoryObjectStore implements ObjectStore {
 
   async head(key: string): Promise<StoredObject | undefined> {
     const body = this.objects.get(key)
-    return Promise.resolve(body && { key, bytes: body.length, etag: '"x"', modifiedAt: 0 })
+    return Promise.resolve(body && { key, bytes: body.length, etag: etagOf(body), modifiedAt: 0 })
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
     for (const [key, body] of this.objects) {
-      if (key.startsWith(prefix)) yield await Promise.resolve({ key, bytes: body.length, etag: '"x"', modifiedAt: 0 })
+      if (key.startsWith(prefix))
+        yield await Promise.resolve({ key, bytes: body.length, etag: etagOf(body), modifiedAt: 0 })
     }
   }
 
@@ -127,4 +134,8 @@ export class MemoryObjectStore implements ObjectStore {
     this.#server.closeAllConnections()
     await once(this.#server, 'close')
   }
+}
+
+function etagOf(body: Buffer): string {
+  return `"${createHash('md5').update(body).digest('hex')}"`
 }

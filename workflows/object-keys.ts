@@ -16,6 +16,9 @@ export const objectKeys = {
   output: (id: string) => `videos/${id}/output.mp4`,
   node: (node: string) => `nodes/${node}.json`,
   nodes: 'nodes/',
+  /** Which video a request that may be repeated has become. */
+  claim: (name: string) => `claims/${name}.json`,
+  claims: 'claims/',
 } as const
 
 const chunkName = (chunk: number): string => String(chunk).padStart(4, '0')
