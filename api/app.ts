@@ -1,6 +1,7 @@
 import express, { type Express, type RequestHandler } from 'express'
 import helmet from 'helmet'
 import type { ApiParts } from './api-parts.js'
+import { cancelVideo } from './cancel-video.js'
 import { createVideo } from './create-video.js'
 import { deleteVideo } from './delete-video.js'
 import { docsPage } from './docs-page.js'
@@ -18,6 +19,7 @@ import { serviceRoutes } from './service-routes.js'
 const addresses: readonly (readonly [path: string, allow: string])[] = [
   ['/v1/videos', 'POST'],
   ['/v1/videos/:video_id', 'GET, HEAD, DELETE'],
+  ['/v1/videos/:video_id/cancel', 'POST'],
   ['/v1/videos/:video_id/content', 'GET, HEAD'],
   ['/healthz', 'GET, HEAD'],
   ['/readyz', 'GET, HEAD'],
@@ -37,7 +39,7 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   app.use(requestLogger(parts.log, parts.metrics))
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } } }))
   app.use(closeWhenDraining(parts.signal))
-  app.use(createVideo(parts), readVideo(parts), downloadVideo(parts), deleteVideo(parts))
+  app.use(createVideo(parts), readVideo(parts), downloadVideo(parts), cancelVideo(parts), deleteVideo(parts))
   app.use(serviceRoutes(parts.readiness, parts.signal))
   const document = openApiDocument()
   app.get('/openapi.json', (_req, res) => res.json(document))

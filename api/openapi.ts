@@ -137,6 +137,16 @@ const paths: ZodOpenApiPathsObject = {
       responses: { '200': video, ...refusals(...anywhere, 'not_found', 'video_is_processing') },
     },
   },
+  '/v1/videos/{video_id}/cancel': {
+    post: {
+      operationId: 'cancelVideo',
+      summary: 'Stop a video that waits or is being processed',
+      description:
+        'The video stays, with status `error` and error `cancelled`, until it is deleted or expires. Cancelling it again is answered alike.',
+      requestParams: { path: z.object({ video_id: videoId }) },
+      responses: { '200': video, ...refusals(...anywhere, 'not_found', 'video_is_over') },
+    },
+  },
   '/v1/videos/{video_id}/content': {
     get: {
       operationId: 'downloadVideo',

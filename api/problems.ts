@@ -19,6 +19,7 @@ export const problems = {
   method_not_allowed: { status: 405, meaning: 'the address exists, but not with this method; see the Allow header' },
   too_slow: { status: 408, meaning: 'the body arrives too slowly, or has stopped arriving' },
   video_not_ready: { status: 409, meaning: 'the video is not completed yet; see the retry-after header' },
+  video_is_over: { status: 409, meaning: 'a video that is completed or failed cannot be cancelled' },
   video_failed: { status: 409, meaning: 'the video failed or was cancelled: there is no file, and there will be none' },
   too_large: { status: 413, meaning: 'the body, a file, a text part or the number of parts is over its limit' },
   wrong_content_type: { status: 415, meaning: 'the body is not multipart/form-data, or is compressed' },

@@ -147,6 +147,7 @@ test('wrong methods, unknown addresses and broken ones are JSON errors', async (
     ['GET', '/v1/videos', 405, 'POST'],
     ['PUT', `/v1/videos/${ids.done}`, 405, 'GET, HEAD, DELETE'],
     ['DELETE', `/v1/videos/${ids.done}/content`, 405, 'GET, HEAD'],
+    ['GET', `/v1/videos/${ids.done}/cancel`, 405, 'POST'],
     ['POST', '/healthz', 405, 'GET, HEAD'],
     ['GET', '/v2', 404, ''],
     ['GET', '/v1/videos/%zz', 400, ''],
