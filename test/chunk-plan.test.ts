@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { chunkPlan, framesOf, orderFrames, renderFps, soundSamples } from '../workflows/chunk-plan.js'
 import { failures, failureWord } from '../workflows/failures.js'
@@ -8,13 +9,17 @@ import { guidancePasses, tokensOf, workOf } from '../workflows/work.js'
 
 const voice = (samples: number) => ({ key: 'k', bytes: 1, sha256: 's', samples })
 
-test('audio that fits one chunk gets one, of the smallest 4n + 1 frames that hold it', () => {
-  assert.deepEqual(chunkPlan(1), { chunks: 1, framesPerChunk: 5 })
-  assert.deepEqual(chunkPlan(5), { chunks: 1, framesPerChunk: 5 })
-  assert.deepEqual(chunkPlan(6), { chunks: 1, framesPerChunk: 9 })
-  assert.deepEqual(chunkPlan(75), { chunks: 1, framesPerChunk: 77 })
-  assert.deepEqual(chunkPlan(81), { chunks: 1, framesPerChunk: 81 })
-  assert.deepEqual(chunkPlan(82), { chunks: 2, framesPerChunk: 81 })
+test('audio that fits one chunk gets one, and the last of several is cut to what is left', () => {
+  assert.deepEqual(chunkPlan(6), { chunks: 1, framesPerChunk: 9, lastFrames: 9 })
+  assert.deepEqual(chunkPlan(82), { chunks: 2, framesPerChunk: 81, lastFrames: 41 })
+})
+
+test('the chunks are those that the ranks plan', () => {
+  const rows: number[][] = JSON.parse(readFileSync('gaudi-runner/tests/chunk_plan.json', 'utf8'))
+  for (const [frames = 0, ...expected] of rows) {
+    const { chunks, framesPerChunk, lastFrames } = chunkPlan(frames)
+    assert.deepEqual([chunks, framesPerChunk, lastFrames], expected, `${frames} frames`)
+  }
 })
 
 test('the model runs at the asked rate from 23 to 30, at 25 otherwise', () => {
@@ -59,8 +64,8 @@ test('the work of an order is its chunks × steps × passes × tokens', () => {
     height: 640,
     logo: false,
   }
-  // 10 s at 25 frames per second: 250 frames, 4 chunks.
-  assert.equal(workOf(order), 4 * 40 * 3 * 33_600)
+  // 10 s at 25 frames per second: 250 frames, 4 chunks, 34 frames in the last one.
+  assert.equal(workOf(order), 40 * 3 * (3 * 33_600 + tokensOf(41, 640, 640)))
 })
 
 test('progress counts finished steps and never says 100', () => {

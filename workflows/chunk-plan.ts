@@ -19,16 +19,27 @@ export function framesOf(samples: number, fps: number): number {
   return Math.max(1, Math.floor((samples * fps) / analysisRate))
 }
 
-/** What is rendered for a number of frames: chunks of equal length, all but the first overlapping by the motion frames. */
-export type ChunkPlan = { chunks: number; framesPerChunk: number }
+/** What is rendered for a number of frames: chunks, all but the first overlapping by the motion frames; the last may be shorter. */
+export type ChunkPlan = { chunks: number; framesPerChunk: number; lastFrames: number }
+
+/** What the last of several chunks may be cut down to: few, for every length is compiled anew on an accelerator. */
+const lastLengths = [41, 57]
 
 /**
  * Audio that fits one chunk gets one of the smallest 4n + 1 frames that hold it (at least 5: one second latent);
- * longer audio 1 + ceil((L − 81) / 72) chunks (facts: pipeline 2.4; `chunk_table.json` of the reference).
+ * longer audio 1 + ceil((L − 81) / 72) chunks (facts: pipeline 2.4; `chunk_table.json` of the reference), the last of
+ * them cut to what holds the rest. The ranks plan the same (`gaudi-runner/pipeline/plan.py`).
  */
 export function chunkPlan(frames: number): ChunkPlan {
-  if (frames <= chunkFrames) return { chunks: 1, framesPerChunk: Math.max(5, 4 * Math.ceil((frames - 1) / 4) + 1) }
-  return { chunks: 1 + Math.ceil((frames - chunkFrames) / (chunkFrames - motionFrames)), framesPerChunk: chunkFrames }
+  if (frames <= chunkFrames) {
+    const only = Math.max(5, 4 * Math.ceil((frames - 1) / 4) + 1)
+    return { chunks: 1, framesPerChunk: only, lastFrames: only }
+  }
+  const stride = chunkFrames - motionFrames
+  const chunks = 1 + Math.ceil((frames - chunkFrames) / stride)
+  const left = frames - (chunks - 1) * stride
+  const lastFrames = lastLengths.find((length) => length >= left) ?? chunkFrames
+  return { chunks, framesPerChunk: chunkFrames, lastFrames }
 }
 
 /** Frames that the render of an order yields, at `renderFps(order.fps)`. */

@@ -1,11 +1,11 @@
-import { chunkPlan, orderFrames } from './chunk-plan.js'
+import { type ChunkPlan, chunkPlan, orderFrames } from './chunk-plan.js'
 import { analysisRate, type Order, type StoredFile } from './order.js'
 import type { VideoMemo } from './video.js'
 import { guidancePasses } from './work.js'
 
 /** A video at a glance for the Temporal web UI, in Markdown. Live progress is in the heartbeat of the pending `render`. */
 export function currentDetails(order: Order, memo: VideoMemo, doing: string): string {
-  const { chunks, framesPerChunk } = chunkPlan(orderFrames(order))
+  const plan = chunkPlan(orderFrames(order))
   return [
     `### ${memo.phase}: ${doing}`,
     ...(memo.error ? [`**${memo.error.word}**: ${memo.error.message}`, ''] : []),
@@ -22,7 +22,7 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
     ),
     row(
       'work',
-      `${chunks} × ${framesPerChunk} frames, ${order.steps} steps, ${guidancePasses(order)} passes a step, seed ${order.seed}, preset ${order.preset}`,
+      `${chunksOf(plan)} frames, ${order.steps} steps, ${guidancePasses(order)} passes a step, seed ${order.seed}, preset ${order.preset}`,
     ),
     row(`reference ${order.reference.kind}`, stored(order.reference)),
     ...order.voices.map((voice, i) =>
@@ -46,6 +46,9 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
   ].join('\n')
 }
 
+/** "4 × 81", or "3 × 81 + 41" where the last chunk is shorter. */
+const chunksOf = ({ chunks, framesPerChunk, lastFrames }: ChunkPlan): string =>
+  lastFrames === framesPerChunk ? `${chunks} × ${framesPerChunk}` : `${chunks - 1} × ${framesPerChunk} + ${lastFrames}`
 const row = (name: string, value: string): string => `| ${name} | ${value} |`
 const stored = (file: StoredFile): string => `\`${file.key}\`, ${megabytes(file.bytes)}`
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`

@@ -13,12 +13,13 @@ export function tokensOf(frames: number, width: number, height: number): number 
 }
 
 /**
- * Work of an order before it runs, in forward-tokens: chunks × steps × passes × tokens. Nodes measure how many they do
- * per second; estimates are the one divided by the other.
+ * Work of an order before it runs, in forward-tokens: steps × passes × the tokens of all chunks. Nodes measure how many
+ * they do per second; estimates are the one divided by the other.
  */
 export function workOf(order: Order): number {
-  const { chunks } = chunkPlan(orderFrames(order))
-  return chunks * order.steps * guidancePasses(order) * tokensPerForward(order)
+  const { chunks, framesPerChunk, lastFrames } = chunkPlan(orderFrames(order))
+  const tokens = (frames: number) => tokensOf(frames, order.width, order.height)
+  return order.steps * guidancePasses(order) * ((chunks - 1) * tokens(framesPerChunk) + tokens(lastFrames))
 }
 
 /** Tokens of one forward pass of an order, in a full chunk. */

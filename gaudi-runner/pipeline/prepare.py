@@ -61,7 +61,7 @@ def resume_steps(engine: Engine, order: Order, plan: Plan, directory: Path, iden
     """The finished steps of the order's first chunk, if the ranks were stopped inside it."""
     if order.first_chunk >= plan.chunks:
         return None
-    latent = (engine.latent_channels, plan.latents, order.height // 8, order.width // 8)
+    latent = (engine.latent_channels, plan.latents(order.first_chunk), order.height // 8, order.width // 8)
     return read_steps(directory, order.first_chunk, order.steps, identity, latent)
 
 

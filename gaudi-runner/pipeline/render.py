@@ -53,9 +53,10 @@ def render(
     plan = plan_chunks(order.frames)
     sampling = Sampling(order.steps, order.shift, order.text_guide, order.audio_guide)
     video = Video(plan, sampling, order.seed, order.fps)
-    tokens = plan.latents * (order.height // 16) * (order.width // 16)
+    per_latent = (order.height // 16) * (order.width // 16)
+    tokens = [plan.latents(index) * per_latent for index in range(plan.chunks)]
     at = (order.first_chunk, given.inside.finished if given.inside else 0)
-    progress = Progress(control if group.leads else None, job, plan.chunks, sampling, tokens, at)
+    progress = Progress(control if group.leads else None, job, sampling, tokens, at)
     stopping = Stopping(group, control, job)
 
     def before_step(chunk: int, step: int) -> None:

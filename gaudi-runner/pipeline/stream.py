@@ -146,15 +146,17 @@ class _ChunkConditions:
         self._masks = self._spread(prepared.masks if prepared else None)
         self.colours = ColourReference.of(_frame(prepared.reference, 0)) if prepared else None
         still = group.agree(prepared.reference.still if prepared else False)
-        self._still = self._of_picture(0) if still else None
+        self._still = self._of_picture(0, video.plan.chunk_frames) if still else None
 
     def of_chunk(self, index: int) -> Conditions:
         plan, prepared = self._video.plan, self._prepared
-        start = plan.start(index)
-        clip, y = self._still or self._of_picture(start)
+        start, length = plan.start(index), plan.length(index)
+        # A prefix of the frames is a prefix of the latents, so a still picture's condition is cut for a shorter chunk.
+        clip, y = self._still or self._of_picture(start, length)
+        y = y[:, : plan.latents(index)].contiguous()
         audio = None
         if prepared:
-            audio = torch.stack([chunk_windows(voice, start, plan.chunk_frames) for voice in prepared.embeddings])
+            audio = torch.stack([chunk_windows(voice, start, length) for voice in prepared.embeddings])
         return Conditions(
             self._text,
             self._negative_text,
@@ -167,12 +169,12 @@ class _ChunkConditions:
             prepared.reference if prepared else None,
         )
 
-    def _of_picture(self, number: int) -> tuple[Tensor, Tensor]:
+    def _of_picture(self, number: int, length: int) -> tuple[Tensor, Tensor]:
         """CLIP features and encoded condition of one reference frame: the frame itself, then nothing (zeros)."""
         if not self._prepared:
             return self._spread(None), self._spread(None)
         picture = _frame(self._prepared.reference, number)
-        frames = torch.zeros(3, self._video.plan.chunk_frames, *picture.shape[1:])
+        frames = torch.zeros(3, length, *picture.shape[1:])
         frames[:, 0] = picture
         latent = self._engine.vae_encode(frames)
         mask = torch.zeros(4, *latent.shape[1:])

@@ -36,7 +36,7 @@ def render(case: dict, resume: State | None = None) -> tuple[torch.Tensor, list[
         single_pass=False,
     )
     frames = min(case["audio_frames"], case["max_frames"])
-    plan = plan_chunks(frames, case["frame_num"], case["motion_frame"])
+    plan = plan_chunks(frames, case["frame_num"], case["motion_frame"], last_lengths=())
     video = Video(plan, sampling, case["seed"], 25, colour_strength=STRENGTH)
     out, states = [], []
     for chunk in stream(engine, Group(), video, prepared, resume, lambda chunk, step: None):
@@ -84,15 +84,10 @@ def test_a_video_resumed_at_any_chunk_is_bit_identical(case: dict) -> None:
 
 def test_chunks_are_counted_as_the_reference_counts_them() -> None:
     for audio_frames, chunks, frames_out in cases("chunk_table.json"):
-        plan = plan_chunks(audio_frames)
-        emitted = sum(len(range(plan.chunk_frames)[plan.emitted(k)]) for k in range(plan.chunks))
-        assert (plan.chunks, emitted) == (chunks, frames_out)
-
-
-def test_sound_that_fits_one_chunk_gets_the_smallest_one() -> None:
-    assert [(p.chunk_frames, p.chunks) for p in map(plan_chunks, (1, 5, 6, 9, 75, 80, 81))] == [
-        (5, 1), (5, 1), (9, 1), (9, 1), (77, 1), (81, 1), (81, 1),
-    ]  # fmt: skip
+        for plan in (plan_chunks(audio_frames), plan_chunks(audio_frames, last_lengths=())):
+            emitted = sum(len(range(plan.length(k))[plan.emitted(k)]) for k in range(plan.chunks))
+            assert (plan.chunks, emitted) == (chunks, frames_out)
+        assert plan.last_frames == plan.chunk_frames
 
 
 def test_a_flat_frame_takes_the_reference_colour() -> None:

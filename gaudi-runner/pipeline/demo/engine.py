@@ -85,7 +85,8 @@ class DemoEngine:
         assert reference is not None
         if self._still is None or self._still[0] is not reference:
             self._still = (reference, faces_of(conditions)) if reference.still else None
-        faces = self._still[1] if self._still else faces_of(conditions)
+        # Of a picture, every frame's are the same, and the last chunk may have fewer frames.
+        faces = self._still[1][: conditions.audio.shape[1]] if self._still else faces_of(conditions)
         region = moving_region(conditions, faces)
         rows, columns = slice(region.top // 8, region.bottom // 8), slice(region.left // 8, region.right // 8)
         targets = []

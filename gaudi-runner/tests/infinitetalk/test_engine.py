@@ -24,7 +24,7 @@ from pipeline.stream import Prepared, Video, stream
 from .gloo import on_ranks
 
 SIDE = 32
-PLAN = Plan(frames=13, chunk_frames=9, motion_frames=5, chunks=2)
+PLAN = Plan(frames=13, chunk_frames=9, motion_frames=5, chunks=2, last_frames=9)
 
 
 class Still:
