@@ -2,10 +2,11 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { videoFacts } from '../api/container-facts.js'
 import { createPrepareActivities } from '../activities/prepare.js'
 import { createRemoveActivities } from '../activities/remove.js'
 import { runFfmpeg } from '../infra/ffmpeg.js'
@@ -38,6 +39,19 @@ async function anOrder(videoId: string, changes: Partial<Order> = {}): Promise<O
   await ffmpeg('-f', 'lavfi', '-i', uneven, '-fps_mode', 'vfr', '-c:v', 'libx264', '-pix_fmt', 'yuv444p', video)
   await store.upload(order.reference.key, createReadStream(video))
   return order
+}
+
+/** What ffmpeg says of a video in the store and of its frames. */
+async function framesOf(key: string): Promise<string> {
+  const path = await store.readUrl(key, 60)
+  let lines = ''
+  await runFfmpeg({
+    ffmpegPath,
+    timeoutMs: 60_000,
+    args: ['-i', path, '-fps_mode', 'passthrough', '-f', 'framecrc', 'pipe:1'],
+    stdout: (piece) => void (lines += piece.toString()),
+  })
+  return lines
 }
 
 const ffmpeg = (...args: string[]) => runFfmpeg({ ffmpegPath, timeoutMs: 60_000, args: ['-y', ...args] })
@@ -74,14 +88,7 @@ test('a reference video gets a constant rate, even sides, and no more frames tha
   const order = await anOrder('video_1700000000_preparebbb', { fps: 24, reference })
   const made = (await prepared(order)).reference
   assert.deepEqual([made.kind, made.key], ['video', objectKeys.preparedReference(order.videoId, 'mp4')])
-  const path = await store.readUrl(made.key, 60)
-  let lines = ''
-  await runFfmpeg({
-    ffmpegPath,
-    timeoutMs: 60_000,
-    args: ['-i', path, '-fps_mode', 'passthrough', '-f', 'framecrc', 'pipe:1'],
-    stdout: (piece) => void (lines += piece.toString()),
-  })
+  const lines = await framesOf(made.key)
   assert.match(lines, /#dimensions 0: 160x120/)
   assert.match(lines, /#tb 0: 1\/24\n/)
   const times = lines
@@ -92,6 +99,27 @@ test('a reference video gets a constant rate, even sides, and no more frames tha
     times,
     Array.from({ length: orderFrames(order) }, (_, i) => i),
   )
+})
+
+test('a reference video of oblong pixels gets square ones: it is as large as the API counted it, but for an odd pixel', async () => {
+  for (const [ratio, size] of [
+    ['4/3', { width: 215, height: 121 }],
+    ['8/9', { width: 161, height: 136 }],
+  ] as const) {
+    const videoId = 'video_1700000000_prepareddd'
+    const key = `videos/${videoId}/input/r.mp4`
+    const reference = { ...anAcceptedOrder('').reference, key, kind: 'video' as const }
+    const order = await anOrder(videoId, { fps: 24, reference })
+    const video = join(folder, 'oblong.mp4')
+    const oblong = `testsrc=s=161x121:r=24:d=3,setsar=${ratio}`
+    await ffmpeg('-f', 'lavfi', '-i', oblong, '-c:v', 'libx264', '-pix_fmt', 'yuv444p', video)
+    const bytes = await readFile(video)
+    await store.put(key, bytes)
+    const counted = await videoFacts(store, { key, bytes: bytes.length }, new AbortController().signal)
+    assert.deepEqual({ width: counted?.width, height: counted?.height }, size)
+    const even = `${size.width - (size.width % 2)}x${size.height - (size.height % 2)}`
+    assert.match(await framesOf((await prepared(order)).reference.key), new RegExp(`#dimensions 0: ${even}`))
+  }
 })
 
 test('a voice that is not as long as it was counted, or no sound at all, leaves no WAV', async () => {
