@@ -105,12 +105,16 @@ def test_the_mouth_moves_with_the_voice(tmp_path: Path) -> None:
     assert np.corrcoef(motion, loudness(syllables(6.0), 150))[0, 1] >= 0.6
 
 
-def test_two_people_talk_each_with_their_own_voice(tmp_path: Path) -> None:
+LEFT, RIGHT = ({"x": x, "y": 0, "width": 236, "height": 256} for x in (10, 266))
+
+
+@pytest.mark.parametrize(("boxes", "seeds"), [([], (1, 2)), ([LEFT, RIGHT], (1, 2)), ([RIGHT, LEFT], (2, 1))])
+def test_two_people_talk_each_with_their_own_voice(tmp_path: Path, boxes: list[dict], seeds: tuple[int, int]) -> None:
     inputs = make_inputs(tmp_path, 3.0, second_voice=3.0)
     draw_reference(inputs / "reference", (512, 256), faces=2)
-    frames, reference = rendered(inputs, frames=75, voice_mode="para", width=384)
+    frames, reference = rendered(inputs, frames=75, voice_mode="para", width=384, boxes=boxes)
     change = (frames - reference[:, None]).abs().mean(0)
-    voices = [loudness(syllables(3.0, seed), 75) for seed in (1, 2)]
+    voices = [loudness(syllables(3.0, seed), 75) for seed in seeds]
     for person, half in enumerate((change[:, :, :192], change[:, :, 192:])):
         moving = half.std(0)
         motion = half[:, moving >= moving.flatten().quantile(0.97)].mean(1).numpy()
