@@ -48,7 +48,7 @@ const jobRecord = z.object({
   lives: count,
   /** The runner was asked to stop, and left the job to the next one. */
   suspended: z.boolean(),
-  /** An abort after the running chunk has been asked for. */
+  /** An abort has been asked for, at once or after the running chunk. */
   leaving: z.boolean(),
   setbacks: z.object({
     furthest: position.nullable(),

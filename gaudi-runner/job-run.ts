@@ -34,7 +34,6 @@ export class JobRun {
   /** The runner stops: the ranks are no longer given the job, but what they still say counts. */
   #suspended = false
   #failedStarts = 0
-  #aborting = false
   /** As progress told it last since the ranks were given the job. */
   #told: Position | undefined
   /** Whether what comes next was begun before, and by whom it was broken off. */
@@ -81,7 +80,7 @@ export class JobRun {
     if (job.state !== 'RUNNING' || this.#suspended) return
     this.#phase = 'waiting'
     this.#watch?.[Symbol.dispose]()
-    if (this.#aborting || job.leaving) return job.end({ aborted: {} })
+    if (job.leaving) return job.end({ aborted: {} })
     if (phase === 'waiting') return this.#startFailed(blame)
     const damage = job.damage()
     if (damage) return this.#nodeFailed(`${damage} (${blame.message})`)
@@ -103,7 +102,7 @@ export class JobRun {
   async abort(): Promise<void> {
     const { ranks, abortMs } = this.#options
     if (this.#job.state !== 'RUNNING') return
-    this.#aborting = true
+    this.#job.leave() // a runner that ends before the ranks do must not hand it on
     if (this.#phase === 'rendering') ranks.abort(this.#job.name.jobId)
     else this.#job.end({ aborted: {} })
     const message = `the ranks did not leave the aborted job within ${abortMs / 1000} s`

@@ -164,15 +164,16 @@ export class JobSlot {
   }
 
   #hold(job: Job, recovered: boolean): void {
-    const { metrics, log } = this.#options
+    if (job.state === 'RUNNING') void job.ended.then(() => this.#ended(job)) // one that has ended was counted before
     this.#held = { job, run: new JobRun(job, recovered, this.#options) }
-    void job.ended.then(() => {
-      const last = job.lastEvent
-      if (last && 'failed' in last && last.failed.reason === 'NODE_FAILED') this.pause()
-      if (job.state !== 'RUNNING') metrics.jobEnded(job.state)
-      const { jobId: video, generation } = job.name
-      log.info({ event: 'job-ended', video, generation, state: job.state, last }, 'job ended')
-    })
+  }
+
+  #ended({ name, state, lastEvent: last }: Job): void {
+    const { metrics, log } = this.#options
+    if (last && 'failed' in last && last.failed.reason === 'NODE_FAILED') this.pause()
+    if (state !== 'RUNNING') metrics.jobEnded(state)
+    const { jobId: video, generation } = name
+    log.info({ event: 'job-ended', video, generation, state, last }, 'job ended')
   }
 
   async #forget(job: Job): Promise<void> {

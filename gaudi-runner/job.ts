@@ -105,7 +105,7 @@ export class Job {
     this.#record.setbacks = setbacks
   }
 
-  /** Whether it ends with its running chunk. */
+  /** Whether it is to end, with its running chunk or before. */
   get leaving(): boolean {
     return this.#record.leaving
   }
@@ -138,7 +138,7 @@ export class Job {
     this.#resolveEnded()
   }
 
-  /** Remembers that the job is to end with its running chunk. */
+  /** Remembers that the job is to end, with its running chunk or before. */
   leave(): void {
     this.#record.leaving = true
     this.#keepIfPossible()
@@ -168,7 +168,7 @@ export class Job {
   /** What lacks in the folder, in words; undefined if nothing does. */
   damage(): string | undefined {
     for (const { name, bytes } of this.files) {
-      const size = statSync(join(this.folder, name), { throwIfNoEntry: false })?.size
+      const size = sizeOf(join(this.folder, name))
       if (size === undefined) return `the job's ${name} is gone from this node`
       if (size !== bytes) return `the job's ${name} has ${size} bytes on this node, not ${bytes}`
     }
@@ -217,5 +217,14 @@ export class Job {
     } catch (err) {
       this.#log.warn({ event: 'job-not-kept', err }, 'the record of the job could not be written')
     }
+  }
+}
+
+/** Undefined for a file that is not there, or that the system does not let us look at. */
+function sizeOf(path: string): number | undefined {
+  try {
+    return statSync(path).size
+  } catch {
+    return undefined
   }
 }

@@ -286,3 +286,25 @@ test('a job that nobody watches is given up', async () => {
   assert.deepEqual(runner.ended, ['ABORTED'])
   assert.deepEqual(await readdir(join(runner.dir, 'jobs')), [])
 })
+
+test('a clock that jumps by an hour, on and back, changes nothing', async (t) => {
+  await using runner = await startLocalRunner({ stallMs: 3000, orphanMs: 60_000 })
+  const { client } = runner
+  await untilIdle(client)
+  await client.submit(anOrder({ steps: 40 }), twoFiles())
+  const now = Date.now.bind(Date)
+  let aheadMs = 0
+  t.mock.method(Date, 'now', () => now() + aheadMs)
+  const told: string[] = []
+  for await (const event of client.watch(job, 0, { deadlineMs: 60_000 })) {
+    told.push(event.event)
+    if (event.event !== 'progress' || event.progress.step % 10 !== 0) continue
+    aheadMs = aheadMs > 0 ? -3_600_000 : 3_600_000
+    assert.equal((await client.describe()).state, 'BUSY')
+  }
+  assert.deepEqual(
+    told.filter((event) => event !== 'progress'),
+    ['chunk', 'chunk', 'finished'],
+  )
+  assert.equal((await client.describe()).rankRestarts, 0)
+})

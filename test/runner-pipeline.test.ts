@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import sharp from 'sharp'
 import { descendantsOf } from '../gaudi-runner/process-family.js'
 import { type Artifact, connectRunner, type JobRef, type RunnerClient } from '../gaudi-runner/runner-client.js'
 import { aFile, alive, anOrder, eventsOf, until } from './local-runner.js'
 import { inFolder, startRunnerProcess } from './runner-process.js'
+import { smallInputs } from './small-inputs.js'
 import { testStack } from './stack.js'
 
 /** Two chunks of a small picture. */
@@ -19,7 +19,7 @@ test('the real ranks render two chunks, resume at the second alike, and end with
     await until('ready ranks', async () => (await client.describe()).state === 'IDLE', 180_000)
     const { model, ranks, speeds } = await client.describe()
     assert.deepEqual([model, ranks, speeds.length > 0], ['InfiniteTalk-demo', 2, true])
-    const files = [aFile('REFERENCE', await picture()), aFile('VOICE_1', voice(4))]
+    const files = await smallInputs(4)
 
     const whole = { jobId: 'video_whole', generation: 1 }
     await client.submit(anOrder({ ...small, ...whole }), files)
@@ -77,33 +77,4 @@ async function bytesOf(client: RunnerClient, job: JobRef, artifact: Artifact): P
   const bytes = Buffer.concat(pieces)
   assert.equal(createHash('sha256').update(bytes).digest('hex'), artifact.sha256)
   return bytes
-}
-
-function picture(): Promise<Buffer> {
-  return sharp({ create: { width: 160, height: 160, channels: 3, background: '#c08060' } })
-    .png()
-    .toBuffer()
-}
-
-/** A WAV of 16 kHz, mono, 16 bit: a hum that swells twice a second. */
-function voice(seconds: number): Buffer {
-  const samples = Int16Array.from({ length: seconds * 16_000 }, (_, at) => {
-    const time = at / 16_000
-    return 12_000 * Math.sin(2 * Math.PI * 220 * time) * Math.abs(Math.sin(2 * Math.PI * time))
-  })
-  const sound = Buffer.from(samples.buffer)
-  const head = Buffer.alloc(44)
-  head.write('RIFF', 0)
-  head.writeUInt32LE(36 + sound.length, 4)
-  head.write('WAVEfmt ', 8)
-  head.writeUInt32LE(16, 16)
-  head.writeUInt16LE(1, 20)
-  head.writeUInt16LE(1, 22)
-  head.writeUInt32LE(16_000, 24)
-  head.writeUInt32LE(32_000, 28)
-  head.writeUInt16LE(2, 32)
-  head.writeUInt16LE(16, 34)
-  head.write('data', 36)
-  head.writeUInt32LE(sound.length, 40)
-  return Buffer.concat([head, sound])
 }

@@ -86,6 +86,7 @@ test('an ended job, its artifacts and the fence outlive the runner', async () =>
         ['chunk', 'chunk', 'finished'],
       )
       assert.equal((await client.abort(second)).state, 'FINISHED')
+      assert.deepEqual(runner.ended, [], 'it was counted when it ended')
       await client.release(second)
     }
     await using runner = await startLocalRunner({ dir })
@@ -128,6 +129,7 @@ test('an abort after the running chunk is not forgotten with the runner', async 
     }
     await using runner = await startLocalRunner({ dir })
     assert.equal((await eventsOf(runner.client, job)).at(-1)?.event, 'aborted')
+    assert.deepEqual(runner.ended, ['ABORTED'])
   }))
 
 test('of what an earlier runner left, only one whole job is taken up', async (t) =>
