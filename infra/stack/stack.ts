@@ -35,7 +35,14 @@ export type StackOptions = {
   show: Show
   /** Aborting it while the stack starts ends the start and what has been started. */
   signal: AbortSignal
+  /** Where a program finds a server; without it, where the server is. */
+  route?: Route
 }
+
+/** Gives the address at which `part` (by its name) finds a server that is at `address`: that itself, or of a proxy before it. */
+export type Route = (part: string, server: 'temporal' | 's3' | 'runner', address: string) => string
+
+const direct: Route = (_part, _server, address) => address
 
 /**
  * Starts the local stack and resolves when every part is ready: stores and runners first and at once, then what needs them.
@@ -43,7 +50,7 @@ export type StackOptions = {
  * Rejects with `BadSettings`, `PortsTaken` or `DataInUse` before anything is started, and with `PartFailed` when a part cannot
  * be brought up; then whatever was started has been stopped again.
  */
-export async function startStack({ env, show, signal }: StackOptions): Promise<Stack> {
+export async function startStack({ env, show, signal, route = direct }: StackOptions): Promise<Stack> {
   const settings = readStackSettings(env)
   const ports = await takeStackPorts(settings)
   const data = new DataFolder(settings.DATA_DIR)
@@ -58,7 +65,7 @@ export async function startStack({ env, show, signal }: StackOptions): Promise<S
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(new StartAborted()), { once: true })
     })
-    const started = startParts({ stack, settings, ports, supervisor, env })
+    const started = startParts({ stack, settings, ports, supervisor, env, route })
     started.catch(() => undefined) // an abort may win the race
     await Promise.race([started, aborted])
   } catch (error) {

@@ -4,7 +4,7 @@ import { parts } from '../setup/parts.mjs'
 import { connectTemporal, prepareNamespace } from '../temporal.js'
 import { programPart } from './program-part.js'
 import { minioPart, temporalPart } from './server-parts.js'
-import type { Places } from './stack.js'
+import type { Places, Route } from './stack.js'
 import type { StackPorts } from './stack-ports.js'
 import type { StackSettings } from './stack-settings.js'
 import type { Supervisor } from './supervisor.js'
@@ -15,6 +15,7 @@ type Starting = {
   ports: StackPorts
   supervisor: Supervisor
   env: NodeJS.ProcessEnv
+  route: Route
 }
 
 /**
@@ -22,18 +23,19 @@ type Starting = {
  * programs need the stores, a node's worker its runner as well. Resolves when all are ready.
  */
 export async function startParts(starting: Starting): Promise<void> {
-  const { stack, ports, supervisor, env } = starting
-  const shared = {
+  const { stack, ports, supervisor, env, route } = starting
+  const envOf = (name: string) => ({
     ...env,
     ...stack.s3,
-    TEMPORAL_ADDRESS: stack.temporalAddress,
+    S3_ENDPOINT: route(name, 's3', stack.s3.S3_ENDPOINT),
+    TEMPORAL_ADDRESS: route(name, 'temporal', stack.temporalAddress),
     TEMPORAL_NAMESPACE: stack.namespace,
     FFMPEG_PATH: parts(env).ffmpeg,
-  }
+  })
   const stores = startStores(starting)
   const worker = async (name: string, program: string, own: NodeJS.ProcessEnv = {}) => {
     await stores
-    await supervisor.start(programPart({ name, stage: 'workers', program, env: { ...shared, ...own } }))
+    await supervisor.start(programPart({ name, stage: 'workers', program, env: { ...envOf(name), ...own } }))
   }
   await Promise.all([
     stores,
@@ -42,7 +44,10 @@ export async function startParts(starting: Starting): Promise<void> {
     ...stack.runnerAddresses.map(async (address, index) => {
       const name = nameOf('node', index, stack)
       await Promise.all([stores, startRunner(index, starting)])
-      await worker(name, 'activities/node-worker.js', { RUNNER_ADDRESS: address, NODE_NAME: nodeName(index, starting) })
+      await worker(name, 'activities/node-worker.js', {
+        RUNNER_ADDRESS: route(name, 'runner', address),
+        NODE_NAME: nodeName(index, starting),
+      })
     }),
     stores.then(() =>
       supervisor.start(
@@ -50,7 +55,7 @@ export async function startParts(starting: Starting): Promise<void> {
           name: 'api',
           stage: 'api',
           program: 'api/main.js',
-          env: { ...shared, API_PORT: String(ports.api) },
+          env: { ...envOf('api'), API_PORT: String(ports.api) },
         }),
       ),
     ),
