@@ -1,0 +1,78 @@
+import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
+import type { Client } from '@temporalio/client'
+import type { ObjectStore } from '../infra/object-store.js'
+import { createS3Client } from '../infra/s3-client.js'
+import type { S3Address } from '../infra/stack/stack.js'
+import { videoWorkflow } from '../workflows/names.js'
+import { objectKeys } from '../workflows/object-keys.js'
+import type { VideoActivities } from '../workflows/video-activities.js'
+import type { ChaosVideo } from './chaos-users.js'
+
+/** What a video came to where nothing disturbed it. */
+export type Twin = { sha256: string; keys: string[] }
+
+export type Looking = { store: ObjectStore; client: Client; s3: S3Address }
+
+/** The video's objects, without its prefix. */
+export async function keysOf(store: ObjectStore, id: string): Promise<string[]> {
+  const prefix = objectKeys.video(id)
+  const keys: string[] = []
+  for await (const { key } of store.list(prefix)) keys.push(key.slice(prefix.length))
+  return keys.sort()
+}
+
+/** Ids of all videos of which something lies in the bucket. */
+export async function storedVideos(store: ObjectStore): Promise<Set<string>> {
+  const ids = new Set<string>()
+  for await (const { key } of store.list('videos/')) ids.add(key.split('/')[1] ?? '')
+  return ids
+}
+
+export async function openVideos(client: Client): Promise<string[]> {
+  const ids: string[] = []
+  const query = `WorkflowType = '${videoWorkflow}' AND ExecutionStatus = 'Running'`
+  for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId)
+  return ids
+}
+
+/** Uploads in parts that were neither completed nor given up. */
+export async function unfinishedUploads(s3: S3Address): Promise<string[]> {
+  const client = createS3Client(s3)
+  try {
+    const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket: s3.S3_BUCKET }))
+    return (Uploads ?? []).map(({ Key }) => Key ?? '')
+  } finally {
+    client.destroy()
+  }
+}
+
+/** Everything about a kept video that is not as it would be without faults. */
+export async function faultsOf(video: ChaosVideo, sha256: string, twin: Twin, looking: Looking): Promise<string[]> {
+  const name = `${video.id} (${video.order.name})`
+  const wrong: string[] = []
+  if (sha256 !== twin.sha256) wrong.push(`${name} is ${sha256}, its twin ${twin.sha256}`)
+  const keys = await keysOf(looking.store, video.id)
+  const differing = [
+    ...keys.filter((key) => !twin.keys.includes(key)).map((key) => `+${key}`),
+    ...twin.keys.filter((key) => !keys.includes(key)).map((key) => `-${key}`),
+  ]
+  if (differing.length > 0) wrong.push(`${name} has other objects than its twin: ${differing.join(' ')}`)
+  const done = await completedActivities(looking.client, video.id)
+  const renders = done.filter((type) => rendering.includes(type)).length
+  if (renders !== 1) wrong.push(`${name} was rendered ${renders} times: ${done.join(' ')}`)
+  return wrong
+}
+
+const rendering: readonly string[] = ['render', 'attach'] satisfies (keyof VideoActivities | 'attach')[]
+
+async function completedActivities(client: Client, id: string): Promise<string[]> {
+  const { events } = await client.workflow.getHandle(id).fetchHistory()
+  const types = new Map<string, string>()
+  const done: string[] = []
+  for (const event of events ?? []) {
+    const { activityTaskScheduledEventAttributes: scheduled, activityTaskCompletedEventAttributes: completed } = event
+    if (scheduled) types.set(String(event.eventId), scheduled.activityType?.name ?? '')
+    if (completed) done.push(types.get(String(completed.scheduledEventId)) ?? '')
+  }
+  return done
+}

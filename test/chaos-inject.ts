@@ -1,0 +1,172 @@
+import { existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { storedChunks } from '../activities/chunk-store.js'
+import type { ObjectStore } from '../infra/object-store.js'
+import { objectKeys } from '../workflows/object-keys.js'
+import type { Fault } from './chaos-schedule.js'
+import { type ChaosStack, type NodeNumber, nodes } from './chaos-stack.js'
+import type { ChaosUsers } from './chaos-users.js'
+import type { ChaosWatch } from './chaos-watch.js'
+import type { LinkState } from './tcp-fault-proxy.js'
+import { until } from './until.js'
+
+export type Injecting = { stack: ChaosStack; watch: ChaosWatch; users: ChaosUsers; store: ObjectStore }
+
+/** Ranks come up in seconds on an idle machine; this one is not. */
+const upMs = 300_000
+
+/** Does it, and resolves when it is over: the process is back, or what stood still goes on, or the connection passes again. */
+export async function inject(fault: Fault, injecting: Injecting): Promise<void> {
+  const { stack } = injecting
+  switch (fault.kind) {
+    case 'kill':
+      return stack.end(fault.part, 'SIGKILL')
+    case 'term':
+      return stack.end(fault.part, 'SIGTERM')
+    case 'power-loss':
+      return stack.powerLoss()
+    case 'kill-rank':
+      return killRank(fault, injecting)
+    case 'stop':
+      return stopped(await stack.pid(fault.part), fault.ms)
+    case 'stop-rank':
+      return stopped(await rankOf(fault, stack), fault.ms)
+    case 'away': {
+      const end = fault.server === 'minio' ? '-s3' : `-${fault.server}`
+      const links = [...stack.links.keys()].filter((link) => link.endsWith(end))
+      return failing(stack, links, { kind: fault.how }, fault.ms)
+    }
+    case 'link':
+      return failing(stack, [fault.link], linkState(fault.how), fault.ms)
+    case 'no-folder':
+      for (const folder of jobFolders(stack, fault.node)) rmSync(folder, { recursive: true, force: true })
+      return
+    case 'torn-steps':
+      return killRunner(injecting, fault.node, () => tearSteps(stack, fault.node, fault.share))
+    case 'torn-chunk':
+      return tearChunk(fault, injecting)
+  }
+}
+
+/** The nodes whose work the fault stops, or may stop. */
+export function struck(fault: Fault): readonly NodeNumber[] {
+  if ('node' in fault) return [fault.node]
+  const text = 'part' in fault ? fault.part : 'link' in fault ? fault.link : ''
+  const number = /(?:node|runner)-(\d)/.exec(text)?.[1]
+  return number === undefined ? nodes : nodes.filter((node) => String(node) === number)
+}
+
+/** Resolves when the fault has something to fall upon: the node is within a chunk, a chunk is in S3. */
+export async function worthwhile(fault: Fault, { watch, users, store }: Injecting): Promise<void> {
+  if (fault.kind === 'torn-chunk') return void (await halfDone(users, store))
+  const all = struck(fault)
+  const ready = () =>
+    all.length === 1 ? all.every((node) => watch.isAtWork(node)) : all.some((node) => watch.isAtWork(node))
+  await until(`node ${all.join(' or ')} is at work`, ready, { deadlineMs: upMs })
+}
+
+async function killRank({ node, rank }: { node: NodeNumber; rank: number }, { stack, watch }: Injecting) {
+  const runner = watch.runner(node)
+  const { rankRestarts } = await runner.describe()
+  process.kill(await rankOf({ node, rank }, stack), 'SIGKILL')
+  await until(
+    `the ranks of node ${node} are back`,
+    async () => {
+      const description = await runner.describe()
+      return description.rankRestarts > rankRestarts && (await stack.ranks(node)).length === 2 && isUp(description)
+    },
+    { deadlineMs: upMs, everyMs: 200 },
+  )
+}
+
+function isUp({ model }: { model: string }): boolean {
+  return model !== '' // told by the ranks themselves
+}
+
+async function rankOf({ node, rank }: { node: NodeNumber; rank: number }, stack: ChaosStack): Promise<number> {
+  return until(`rank ${rank} of node ${node} is there`, async () => (await stack.ranks(node))[rank], {
+    deadlineMs: upMs,
+  })
+}
+
+async function stopped(pid: number, ms: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP')
+  try {
+    await sleep(ms)
+  } finally {
+    try {
+      process.kill(pid, 'SIGCONT')
+    } catch {
+      // Its watchdog was quicker.
+    }
+  }
+}
+
+async function failing(stack: ChaosStack, links: string[], state: LinkState, ms: number): Promise<void> {
+  for (const link of links) stack.links.get(link)?.become(state)
+  await sleep(ms)
+  for (const link of links) stack.links.get(link)?.become({ kind: 'pass' })
+}
+
+function linkState(how: Extract<Fault, { kind: 'link' }>['how']): LinkState {
+  switch (how) {
+    case 'latency':
+      return { kind: 'latency', ms: 400 }
+    case 'bandwidth':
+      return { kind: 'bandwidth', bytesPerSecond: 20_000 }
+    case 'blackhole':
+    case 'cut':
+    case 'reset':
+      return { kind: how }
+  }
+}
+
+function jobFolders(stack: ChaosStack, node: NodeNumber): string[] {
+  const jobs = join(stack.dataDir, `runner-${node}`, 'jobs')
+  return existsSync(jobs) ? readdirSync(jobs).map((name) => join(jobs, name)) : []
+}
+
+async function killRunner({ stack }: Injecting, node: NodeNumber, then: () => void): Promise<void> {
+  const part = `runner-${node}` as const
+  const before = stack.timesReady(part)
+  process.kill(await stack.pid(part), 'SIGKILL')
+  then()
+  await stack.readyAgain(part, before)
+}
+
+function tearSteps(stack: ChaosStack, node: NodeNumber, share: number): void {
+  for (const folder of jobFolders(stack, node)) {
+    const path = join(folder, 'steps.state')
+    if (existsSync(path)) truncateSync(path, Math.floor(share * statSync(path).size))
+  }
+}
+
+/** A video under way with a chunk in S3, and that chunk's number. */
+async function halfDone(users: ChaosUsers, store: ObjectStore): Promise<{ id: string; chunk: number }> {
+  return until(
+    'a chunk of a video under way is in S3',
+    async () => {
+      for (const { id, status } of users.underWay) {
+        if (status !== 'processing') continue
+        const chunk = (await storedChunks(store, id)).count - 1
+        if (chunk >= 0) return { id, chunk }
+      }
+      return undefined
+    },
+    { deadlineMs: upMs, everyMs: 100 },
+  )
+}
+
+async function tearChunk({ file, share }: Extract<Fault, { kind: 'torn-chunk' }>, injecting: Injecting): Promise<void> {
+  const { users, store, stack, watch } = injecting
+  const { id, chunk } = await halfDone(users, store)
+  const key = file === 'segment' ? objectKeys.chunkSegment(id, chunk) : objectKeys.chunkState(id, chunk)
+  const whole = await store.read(key)
+  if (whole) await store.put(key, whole.subarray(0, Math.floor(share * whole.length)), { contentType: 'video/mp4' })
+  const node = nodes.find((each) => watch.video(each) === id)
+  if (node === undefined) return
+  await killRunner(injecting, node, () => {
+    for (const folder of jobFolders(stack, node)) rmSync(folder, { recursive: true, force: true })
+  })
+}

@@ -1,0 +1,263 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ObjectStore } from '../infra/object-store.js'
+import { connectObjectStore } from '../infra/s3-object-store.js'
+import { connectTemporal, type TemporalClient } from '../infra/temporal.js'
+import { faultsOf, keysOf, openVideos, storedVideos, type Twin, unfinishedUploads } from './chaos-after.js'
+import { type Footprint, footprint, grown } from './chaos-footprint.js'
+import { ChaosHttp, type Heard } from './chaos-http.js'
+import { inject, struck, worthwhile } from './chaos-inject.js'
+import type { ChaosOrder } from './chaos-orders.js'
+import { Random } from './chaos-random.js'
+import type { FaultRecord } from './chaos-report.js'
+import { schedule, type Step, stepText } from './chaos-schedule.js'
+import { ChaosStack } from './chaos-stack.js'
+import { ChaosUsers } from './chaos-users.js'
+import { ChaosWatch } from './chaos-watch.js'
+import { until } from './until.js'
+
+export type ChaosOptions = {
+  seed: number
+  faults: number
+  /** How long faults that last may last, ms. */
+  longestMs: number
+  orders: ChaosOrder[]
+  /** Videos under way at the start. */
+  videos: number
+  /** Of earlier runs, by the order's name; those that it lacks are rendered first, and added. */
+  twins: Map<string, Twin>
+  env: NodeJS.ProcessEnv
+  say: (line: string) => void
+}
+
+export type ChaosResult = {
+  seed: number
+  records: FaultRecord[]
+  videos: { kept: number; cancelled: number; deleted: number }
+  steps: number
+  lostSteps: number
+  heard: Heard
+  before: Footprint
+  after: Footprint
+  /** All that must not be; empty for a run in which nothing was lost. */
+  violations: string[]
+  /** Kept when there are violations, with the logs in it. */
+  dir: string
+}
+
+const recoveryMs = 240_000
+const settleMs = 900_000
+const leastUnderWay = 4
+
+/** One run: twins on a quiet stack, then faults by the seed's schedule, then a look at everything that is left. */
+export async function chaosRun(options: ChaosOptions): Promise<ChaosResult> {
+  const run = await ChaosRun.start(options)
+  try {
+    return await run.whole()
+  } finally {
+    await run[Symbol.asyncDispose]()
+  }
+}
+
+class ChaosRun implements AsyncDisposable {
+  readonly #options: ChaosOptions
+  readonly #stack: ChaosStack
+  readonly #store: ObjectStore & AsyncDisposable
+  readonly #temporal: TemporalClient
+  readonly #watch: ChaosWatch
+  readonly #users: ChaosUsers
+  readonly #http: ChaosHttp
+  readonly #over = new AbortController()
+  readonly #violations: string[] = []
+  readonly #records: FaultRecord[] = []
+  #sending: Promise<void> = Promise.resolve()
+
+  static async start(options: ChaosOptions): Promise<ChaosRun> {
+    const dir = mkdtempSync('/tmp/t2v-chaos-') // short: sockets lie in it, whose paths may have 107 bytes
+    const stack = await ChaosStack.start(dir, options.env)
+    const { s3, temporalAddress, namespace } = stack.places
+    const store = await connectObjectStore(s3)
+    const temporal = await connectTemporal({ TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: namespace })
+    return new ChaosRun(options, stack, store, temporal)
+  }
+
+  private constructor(
+    options: ChaosOptions,
+    stack: ChaosStack,
+    store: ObjectStore & AsyncDisposable,
+    temporal: TemporalClient,
+  ) {
+    this.#options = options
+    this.#stack = stack
+    this.#store = store
+    this.#temporal = temporal
+    this.#watch = new ChaosWatch(stack.places.runnerAddresses)
+    const { signal } = this.#over
+    this.#http = new ChaosHttp({ url: () => stack.places.apiUrl, violations: this.#violations, signal })
+    const { seed, orders } = options
+    const random = new Random(seed + 1)
+    this.#users = new ChaosUsers({ http: this.#http, random, orders, runName: `chaos-${seed}`, signal })
+  }
+
+  async whole(): Promise<ChaosResult> {
+    const { seed, faults, longestMs, videos, say } = this.#options
+    const steps = schedule(new Random(seed), faults, longestMs)
+    say(`seed ${seed}: ${steps.length} steps\n${steps.map((step, i) => `  ${i + 1}. ${stepText(step)}`).join('\n')}`)
+    await this.#renderTwins()
+    const before = await footprint(this.#stack)
+    await this.#users.send(this.#users.next(Math.ceil(videos / 2)))
+    this.#send(Math.floor(videos / 2))
+    for (const [i, step] of steps.entries()) {
+      await this.#step(step, `${i + 1}. ${step.faults.map(({ kind }) => kind).join(' and ')}`)
+      if (this.#users.underWay.length < leastUnderWay) this.#send(2)
+    }
+    await this.#settle()
+    await this.#checkVideos()
+    const after = await footprint(this.#stack)
+    this.#violations.push(...grown(before, after))
+    await this.#checkEnd()
+    const { wish, dir } = { wish: this.#wishes(), dir: this.#stack.dir }
+    return {
+      ...{ seed, records: this.#records, videos: wish, steps: this.#watch.steps, heard: this.#http.heard },
+      lostSteps: this.#watch.losses.reduce((sum, { steps: lost }) => sum + lost, 0),
+      ...{ before, after, violations: this.#violations, dir },
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort(new Error('the run is over'))
+    await this.#users[Symbol.asyncDispose]()
+    await this.#watch[Symbol.asyncDispose]()
+    await this.#temporal[Symbol.asyncDispose]()
+    await this.#store[Symbol.asyncDispose]()
+    await this.#stack[Symbol.asyncDispose]()
+  }
+
+  /** Each order once, with nothing in its way. */
+  async #renderTwins(): Promise<void> {
+    const { orders, twins, say } = this.#options
+    const lacking = orders.filter(({ name }) => !twins.has(name))
+    await this.#users.send(lacking)
+    await this.#allCompleted()
+    for (const video of this.#users.kept) {
+      const sha256 = await this.#users.digest(video)
+      twins.set(video.order.name, { sha256, keys: await keysOf(this.#store, video.id) })
+    }
+    say(`${twins.size} twins are rendered`)
+  }
+
+  async #step(step: Step, name: string): Promise<void> {
+    const { say } = this.#options
+    const injecting = { stack: this.#stack, watch: this.#watch, users: this.#users, store: this.#store }
+    const { faults } = step
+    for (const fault of faults) await worthwhile(fault, injecting)
+    await sleep(step.delayMs)
+    if (step.action) this.#users.act(step.action)
+    const struckAt = performance.now()
+    await Promise.all(faults.map((fault) => inject(fault, injecting)))
+    const overAt = performance.now()
+    const recovered = await this.#recovered([...new Set(faults.flatMap(struck))], overAt).then(
+      () => true,
+      (error: unknown) => {
+        this.#violations.push(`${name}: ${String(error)}`)
+        return false
+      },
+    )
+    const lost = this.#watch.losses.filter(({ at }) => at >= struckAt)
+    const record: FaultRecord = {
+      ...{ faults, recovered },
+      secondsAway: (overAt - struckAt) / 1000,
+      secondsToWork: (performance.now() - overAt) / 1000,
+      lostSteps: lost.reduce((sum, { steps }) => sum + steps, 0),
+    }
+    this.#records.push(record)
+    const { secondsAway, secondsToWork, lostSteps } = record
+    say(
+      `${name}: away ${secondsAway.toFixed(1)} s, ${recovered ? 'at work' : 'NOT at work'} after ${secondsToWork.toFixed(1)} s, ` +
+        `${lostSteps} steps lost; ${this.#users.underWay.length} videos under way`,
+    )
+    if (!recovered) throw new Error(`it does not recover; logs: ${this.#stack.places.logDir}`)
+  }
+
+  /** Each node that was struck has done a step since, or has nothing to do; and the API answers. */
+  async #recovered(nodes: number[], since: number): Promise<void> {
+    await until('the API answers', async () => (await this.#http.once('/readyz'))?.response.status === 200, {
+      deadlineMs: recoveryMs,
+    })
+    for (const node of nodes) {
+      await until(
+        `node ${node} is at work again`,
+        () => this.#watch.movedAt(node) > since || this.#isNoWorkLeft(node),
+        { deadlineMs: recoveryMs },
+      )
+    }
+  }
+
+  #isNoWorkLeft(node: number): boolean {
+    return this.#watch.video(node) === undefined && !this.#users.underWay.some(({ status }) => status === 'queued')
+  }
+
+  #send(count: number): void {
+    this.#sending = Promise.all([this.#sending, this.#users.send(this.#users.next(count))]).then(() => undefined)
+    this.#sending.catch((error: unknown) => {
+      if (!this.#over.signal.aborted) this.#violations.push(`not sent: ${String(error)}`)
+    })
+  }
+
+  async #settle(): Promise<void> {
+    await this.#sending
+    await this.#users.settled()
+    await this.#allCompleted()
+  }
+
+  async #allCompleted(): Promise<void> {
+    await until('every kept video is completed', () => this.#users.underWay.length === 0, { deadlineMs: settleMs })
+  }
+
+  /** Each kept video against its twin; of the others, what must be gone. */
+  async #checkVideos(): Promise<void> {
+    const { s3 } = this.#stack.places
+    const looking = { store: this.#store, client: this.#temporal.client, s3 }
+    for (const video of this.#users.kept) {
+      const twin = this.#options.twins.get(video.order.name)
+      if (video.status !== 'completed' || !twin) continue
+      this.#violations.push(...(await faultsOf(video, await this.#users.digest(video), twin, looking)))
+    }
+    const known = this.#users.videos
+    for (const id of await openVideos(looking.client))
+      if (!known.has(id)) this.#violations.push(`${id} was accepted without anybody's knowledge`)
+    for (const { id, wish } of known.values()) {
+      const keys = wish === 'kept' ? [] : await keysOf(this.#store, id)
+      const left = wish === 'deleted' ? keys : keys.filter((key) => !/^(order\.json|input\/)/.test(key))
+      if (left.length > 0) this.#violations.push(`${id} was ${wish}, but has ${left.join(' ')}`)
+    }
+  }
+
+  /** With every video deleted nothing is left of them, nor of the stack once it is stopped. */
+  async #checkEnd(): Promise<void> {
+    for (const video of this.#users.videos.values()) if (video.wish !== 'deleted') await this.#users.remove(video)
+    await until('no video is open', async () => (await openVideos(this.#temporal.client)).length === 0)
+    const stored = await storedVideos(this.#store)
+    if (stored.size > 0) this.#violations.push(`objects are left of ${[...stored].join(' ')}`)
+    const uploads = await unfinishedUploads(this.#stack.places.s3)
+    if (uploads.length > 0) this.#violations.push(`uploads are left unfinished: ${uploads.join(' ')}`)
+    await this.#stack.stop()
+    const processes = this.#stack.processes()
+    if (processes.length > 0) this.#violations.push(`processes are left: ${processes.join('; ')}`)
+    const files = filesIn(this.#stack.tempDir)
+    if (files.length > 0) this.#violations.push(`temporary files are left: ${files.join(' ')}`)
+    const jobs = [1, 2].flatMap((node) => filesIn(join(this.#stack.dataDir, `runner-${node}`, 'jobs')))
+    if (jobs.length > 0) this.#violations.push(`folders of jobs are left: ${jobs.join(' ')}`)
+    if (this.#violations.length === 0) rmSync(this.#stack.dir, { recursive: true, force: true })
+  }
+
+  #wishes(): ChaosResult['videos'] {
+    const count = (wanted: string) => [...this.#users.videos.values()].filter(({ wish }) => wish === wanted).length
+    return { kept: count('kept'), cancelled: count('cancelled'), deleted: count('deleted') }
+  }
+}
+
+function filesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : []
+}
