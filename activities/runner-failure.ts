@@ -29,7 +29,7 @@ const callFailures = {
   ALREADY_EXISTS: 'Internal',
   PERMISSION_DENIED: 'Internal',
   RESOURCE_EXHAUSTED: 'RunnerBusy',
-  FAILED_PRECONDITION: 'RunnerLost', // its ranks are not ready, or a newer generation has taken over
+  FAILED_PRECONDITION: 'RunnerLost', // its ranks are not ready or lack the preset, or a newer generation has taken over
   ABORTED: 'RunnerLost',
   OUT_OF_RANGE: 'Internal',
   UNIMPLEMENTED: 'Internal',

@@ -1,4 +1,4 @@
-import type { NodeAnnouncement, Speed } from '../workflows/node.js'
+import { type NodeAnnouncement, type Speed, takesVideos } from '../workflows/node.js'
 
 /** How fast the live nodes are, in forward-tokens per second, for videos of a given shape (`tokens` of one forward pass). */
 export class Fleet {
@@ -30,7 +30,7 @@ export class Fleet {
   }
 
   #taking(): NodeAnnouncement[] {
-    return this.#measured.filter((node) => node.state !== 'draining')
+    return this.#measured.filter(takesVideos)
   }
 }
 

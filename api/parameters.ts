@@ -55,7 +55,7 @@ export const parametersSchema = z.object({
     .default('quality')
     .describe(
       `The weights, and the defaults that go with them: ${presetsInWords}. Of these, what is given explicitly counts. ` +
-        'One that a node lacks the weights for is refused.',
+        'One that no node has the weights for is refused.',
     ),
 })
 

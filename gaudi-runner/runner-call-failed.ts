@@ -3,7 +3,7 @@ import { type ServiceError, status } from '@grpc/grpc-js'
 export type StatusName = keyof typeof status
 
 /** Why a runner refused, where the gRPC status alone does not say it. */
-export type Refusal = 'busy' | 'fenced' | 'not-ready' | 'draining' | 'disk'
+export type Refusal = 'busy' | 'fenced' | 'not-ready' | 'not-offered' | 'draining' | 'disk'
 
 /** The trailer that carries a `Refusal`. */
 export const refusalTrailer = 'runner-refusal'

@@ -48,7 +48,8 @@ export function runnerService({
 
     Submit: clientStream(log, async (parts, left) => {
       await opened
-      return (await submit(parts, left, { slot, log, ...receiving })).view
+      const presets = () => describe().presets ?? []
+      return (await submit(parts, left, { slot, presets, log, ...receiving })).view
     }),
 
     Watch: serverStream(log, async function* (request: WatchRequest, left: AbortSignal): AsyncIterable<JobEvent> {

@@ -14,6 +14,8 @@ export type SubmitDependencies = {
   slot: JobSlot
   /** Takes a folder for each job. */
   jobs: string
+  /** That the ranks have the weights for; none while they are not ready. */
+  presets: () => readonly string[]
   /** A sender from which nothing comes for longer gives its place back. */
   idleMs: number
   log: Logger
@@ -23,7 +25,7 @@ export type SubmitDependencies = {
 export async function submit(
   parts: AsyncIterator<SubmitPart>,
   left: AbortSignal,
-  { slot, jobs, idleMs, log }: SubmitDependencies,
+  { slot, jobs, presets, idleMs, log }: SubmitDependencies,
 ): Promise<Job> {
   const first = await nextPart(parts, left, idleMs)
   if (first?.part !== 'order' || !first.order) throw invalid('a submission starts with its order')
@@ -33,6 +35,7 @@ export async function submit(
 
   const cancelled = AbortSignal.any([left, arrival.signal])
   try {
+    checkOffered(order.order.preset, presets())
     await mkdir(jobs, { recursive: true, mode: 0o700 }) // somebody may have tidied up
     // A name of its own: a submission that was superseded may still be removing its folder.
     const folder = await mkdtemp(join(jobs, `${order.id}.${order.generation}.`))
@@ -54,6 +57,13 @@ export async function submit(
   } finally {
     slot.depart(arrival)
   }
+}
+
+/** Another node may have the weights: nothing is wrong with the order. */
+function checkOffered(preset: string, presets: readonly string[]): void {
+  if (presets.length === 0 || presets.includes(preset)) return
+  const message = `this node does not offer the preset ${preset}; it offers ${presets.join(', ')}`
+  throw new RpcError(status.FAILED_PRECONDITION, message, 'not-offered')
 }
 
 /** What the system said, if that is what failed: `ENOSPC: no space left on device, write`. */

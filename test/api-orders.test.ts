@@ -69,7 +69,7 @@ test('a shorter voice beside a longer one is padded, and the answers say so', as
   }
 })
 
-test('a preset that a live node lacks the weights for is refused', async () => {
+test('a preset that no live node has the weights for is refused', async () => {
   await using api = await startTestApi()
   const node = { node: 'n', at: Date.now(), state: 'idle', engine: 'infinitetalk', model: 'InfiniteTalk', ranks: 8 }
   await api.store.put(

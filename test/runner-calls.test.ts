@@ -31,6 +31,9 @@ test('a runner renders one job after another', async (t) => {
     assert.deepEqual([starting.state, starting.engine, starting.model], ['STARTING', 'demo', ''])
     await assert.rejects(client.submit(anOrder(), twoFiles()), refused('FAILED_PRECONDITION', 'not-ready'))
     await untilIdle(client)
+    const fast = client.submit(anOrder({ preset: 'fast' }), twoFiles())
+    await assert.rejects(fast, refused('FAILED_PRECONDITION', 'not-offered'))
+    assert.deepEqual(await folders(), [])
     assert.deepEqual(await client.describe(), {
       state: 'IDLE',
       engine: 'demo',

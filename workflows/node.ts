@@ -21,3 +21,15 @@ export type Speed = { tokens: number; secondsPerForward: number }
 
 export const announceEveryMs = 10_000
 export const nodeGoneMs = 60_000
+
+/** Whether a node in this state will take another video, now or when the one at hand is done. */
+export function takesVideos({ state }: NodeAnnouncement): boolean {
+  switch (state) {
+    case 'starting':
+    case 'idle':
+    case 'busy':
+      return true
+    case 'draining':
+      return false
+  }
+}
