@@ -2,7 +2,7 @@ import { CancelledFailure } from '@temporalio/common'
 import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import { Histogram, type Registry } from 'prom-client'
 import type { Log } from '../infra/log.js'
-import { failures, failureWord } from '../workflows/failures.js'
+import { failures, failureWord, isOurFault } from '../workflows/failures.js'
 import { failureOf } from './failure.js'
 
 /**
@@ -44,7 +44,7 @@ export function activityEdge({ log, registry }: { log: Log; registry: Registry }
             const failed = cancellationSignal.aborted && !isTyped(error) ? cancellationSignal.reason : failureOf(error)
             const outcome = failed instanceof CancelledFailure ? 'Cancelled' : failureWord(failed.type)
             end({ outcome })
-            const level = failures[outcome] === 'service' ? 'error' : 'warn'
+            const level = isOurFault(outcome) ? 'error' : 'warn'
             videoLog[level]({ event: 'failed', word: outcome, err: failed }, `${activity} failed: ${failed.message}`)
             throw failed
           }

@@ -14,11 +14,12 @@ import { type ClosingClip, fitClosingClip } from './closing-clip.js'
 import { failure } from './failure.js'
 import { startHeartbeats } from './heartbeats.js'
 import { pictureOptions } from './picture-track.js'
+import { downloadSegment } from './download-segment.js'
 import { soundFilter, soundRate } from './sound-filter.js'
 import { tempFolder } from './temp-folder.js'
 
 export type AssembleDependencies = {
-  store: Pick<ObjectStore, 'get' | 'upload'>
+  store: Pick<ObjectStore, 'get' | 'read' | 'removeAll' | 'upload'>
   ffmpegPath: string
   /** Appended to videos ordered with `logo`. */
   closingClipPath: string
@@ -46,10 +47,8 @@ async function assemble(
   const at = (name: string) => join(folder.path, name)
 
   const segments: string[] = []
-  for (let chunk = 0; chunk < rendered.chunks; chunk++) {
-    segments.push(
-      await download(store, objectKeys.chunkSegment(order.videoId, chunk), at(`chunk-${chunk}.mp4`), signal),
-    )
+  for (const [chunk, generation] of rendered.lineage.entries()) {
+    segments.push(await downloadSegment(store, { videoId: order.videoId, chunk, generation }, at(`chunk-${chunk}.mp4`)))
   }
   const voices: string[] = []
   for (const [i, { key }] of order.voices.entries()) voices.push(await download(store, key, at(`voice-${i}`), signal))

@@ -1,13 +1,16 @@
 import { type ChunkDone, RunnerCallFailed } from '../gaudi-runner/runner-client.js'
 import { failures, failureWord } from '../workflows/failures.js'
 import { abortableSleep } from './abortable-sleep.js'
-import type { ChunkMark, StoredChunks } from './chunk-store.js'
-import { failureOf } from './failure.js'
+import type { Rendered } from '../workflows/video-activities.js'
+import { failure, failureOf } from './failure.js'
 import { isAway, runnerLostAfterMs } from './runner-failure.js'
+import type { ChunkMark, StoredChunks } from './stored-chunks.js'
 
 export type ChunkCopiesOptions = {
   /** What lay in S3 already. */
   done: StoredChunks
+  /** Whose chunks these are. */
+  generation: number
   copy: (chunk: ChunkDone, framesBefore: number, signal: AbortSignal) => Promise<ChunkMark>
   signal: AbortSignal
   /** Told of a copy that is tried again. */
@@ -26,24 +29,33 @@ export class ChunkCopies implements AsyncDisposable {
   readonly signal: AbortSignal
   readonly #options: ChunkCopiesOptions
   readonly #stop = new AbortController()
+  /** In S3, or on the way there. */
+  #chunks: number
   #frames: number
   #last: Promise<void> = Promise.resolve()
 
   constructor(options: ChunkCopiesOptions) {
     this.#options = options
+    this.#chunks = options.done.lineage.length
     this.#frames = options.done.last?.framesSoFar ?? 0
     this.signal = AbortSignal.any([options.signal, this.#stop.signal])
   }
 
+  /** The chunk after those that are there; one that is there already is none of its business. */
   add(chunk: ChunkDone): void {
+    if (chunk.index < this.#chunks) return
+    if (chunk.index > this.#chunks) throw failure('Internal', `chunk ${this.#chunks} is neither in S3 nor announced`)
+    this.#chunks++
     this.#last = this.#last.then(() => this.#copy(chunk))
     this.#last.catch((error: unknown) => this.#stop.abort(error))
   }
 
-  /** Resolves with the frames in S3 when every chunk that was added is there. */
-  async finished(): Promise<number> {
+  /** Resolves with what is in S3 when every chunk that was added is there. */
+  async finished(): Promise<Rendered> {
     await this.#last
-    return this.#frames
+    const { done, generation } = this.#options
+    const own = new Array<number>(this.#chunks - done.lineage.length).fill(generation)
+    return { lineage: [...done.lineage, ...own], frames: this.#frames }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,19 +1,21 @@
 /** The program beside a node's runner: takes one video at a time when the runner is idle. Needs Temporal, S3 and the runner. */
-import { Worker } from '@temporalio/worker'
+import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { connectRunner } from '../gaudi-runner/runner-client.js'
 import { runProgram } from '../infra/program.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
 import { nodeSettings, s3Settings, temporalSettings } from '../infra/settings.js'
 import { connectTemporal } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
-import { queues } from '../workflows/names.js'
+import { nodeQueue, queues } from '../workflows/names.js'
 import { activityEdge } from './activity-edge.js'
+import { FollowedJobs } from './followed-jobs.js'
 import { announceNode } from './node-announcement.js'
 import { createRenderActivities } from './render.js'
 import { createRenderMetrics } from './render-metrics.js'
-import { isRendered, signalStarted } from './render-signals.js'
+import { createWorkflowTold } from './render-signals.js'
 import { runWorker } from './run-worker.js'
 import { RunnerSlot } from './runner-slot.js'
+import { askWorkflow, StrayJobs } from './stray-jobs.js'
 import { installTemporalLog } from './temporal-log.js'
 
 await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSettings }, async (program) => {
@@ -30,24 +32,34 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
     return { temporal: 'ok', s3: 'ok', runner: description.state }
   }
   await using _announced = announceNode({ node, runner, store, isDraining: () => signal.aborted, log })
-  const none = { type: 'fixed-size', numSlots: 1 } as const // kinds of work that never come
-  const worker = await Worker.create({
+  const metrics = createRenderMetrics(registry)
+  const followed = new FollowedJobs()
+  const common = {
     connection: temporal.connection,
     namespace: settings.TEMPORAL_NAMESPACE,
-    taskQueue: queues.gaudi,
     identity: `${node}@${process.pid}`,
     activities: createRenderActivities({
-      store,
-      runner,
-      node,
-      signalStarted: (videoId, started, ended) => signalStarted(asked.client, videoId, started, ended),
-      metrics: createRenderMetrics(registry),
-      log,
+      ...{ store, runner, node, followed, metrics, log },
+      isLeaving: () => false,
+      tell: createWorkflowTold(asked.client),
     }),
+    // Progress is as fresh as heartbeats are let through.
+    maxHeartbeatThrottleInterval: '500 milliseconds',
+    interceptors: { activity: [activityEdge({ log, registry })] },
+    // A render is left at once: the ranks go on by themselves, and no grace is long enough for an hour of work.
+    shutdownGraceTime: 0,
+    shutdownForceTime: '30 seconds',
+  } satisfies Omit<WorkerOptions, 'taskQueue'>
+  const none = { type: 'fixed-size', numSlots: 1 } as const // kinds of work that never come
+  const isWanted = askWorkflow(asked.client, node)
+  const renders = await Worker.create({
+    ...common,
+    taskQueue: queues.gaudi,
     tuner: {
       activityTaskSlotSupplier: new RunnerSlot({
         runner,
-        isRendered: (videoId) => isRendered(asked.client, videoId),
+        strays: new StrayJobs({ node, runner, followed, isWanted, metrics, log }),
+        isDraining: () => signal.aborted,
         log,
       }),
       workflowTaskSlotSupplier: none,
@@ -55,12 +67,13 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
       nexusTaskSlotSupplier: none,
     },
     maxConcurrentActivityTaskPolls: 1,
-    // Progress is as fresh as heartbeats are let through.
-    maxHeartbeatThrottleInterval: '500 milliseconds',
-    interceptors: { activity: [activityEdge({ log, registry })] },
-    // A render is left at once: the ranks go on by themselves, and no grace is long enough for an hour of work.
-    shutdownGraceTime: 0,
-    shutdownForceTime: '30 seconds',
   })
-  await runWorker(worker, { signal, log })
+  // Renders that the runner holds already are taken up whatever the slot says.
+  const attaches = await Worker.create({
+    ...common,
+    taskQueue: nodeQueue(node),
+    maxConcurrentActivityTaskExecutions: 4,
+    maxConcurrentActivityTaskPolls: 1,
+  })
+  await Promise.all([renders, attaches].map((worker) => runWorker(worker, { signal, log })))
 })

@@ -8,6 +8,14 @@ export type RenderMetrics = {
   renderSeconds: Histogram
   /** `rate(text2video_steps_total[1m])` is the node's steps per second. */
   countSteps: (from: Position, to: Position) => void
+  /** Renders that were taken up again on their node. */
+  reattaches: Counter
+  /** Times that the ranks broke and went on by themselves. */
+  resumes: Counter
+  /** Steps that had been done and had to be done again. */
+  lostSteps: Counter
+  /** Jobs that were ended because nobody wanted them from this node. */
+  orphans: Counter
 }
 
 export function createRenderMetrics(registry: Registry): RenderMetrics {
@@ -16,7 +24,12 @@ export function createRenderMetrics(registry: Registry): RenderMetrics {
     help: 'Denoising steps finished on this node',
     registers: [registry],
   })
+  const counter = (name: string, help: string) => new Counter({ name, help, registers: [registry] })
   return {
+    reattaches: counter('text2video_reattaches_total', 'Renders taken up again on this node without being sent anew'),
+    resumes: counter('text2video_resumes_total', 'Renders that broke on this node and were resumed by its runner'),
+    lostSteps: counter('text2video_lost_steps_total', 'Denoising steps that had to be done again'),
+    orphans: counter('text2video_orphans_total', 'Renders ended because their video no longer wanted them from here'),
     renderSeconds: new Histogram({
       name: 'text2video_render_seconds',
       help: 'Length of renders that succeeded',
@@ -28,4 +41,4 @@ export function createRenderMetrics(registry: Registry): RenderMetrics {
   }
 }
 
-const stepsDone = ({ chunk, step, steps }: Position): number => chunk * steps + step
+export const stepsDone = ({ chunk, step, steps }: Position): number => chunk * steps + step

@@ -1,70 +1,98 @@
-import { Context } from '@temporalio/activity'
-import type { RunnerClient } from '../gaudi-runner/runner-client.js'
+import { ApplicationFailure } from '@temporalio/activity'
+import type { JobRef } from '../gaudi-runner/runner-client.js'
 import type { Log } from '../infra/log.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { chunkPlan, orderFrames } from '../workflows/chunk-plan.js'
-import type { RenderStarted } from '../workflows/names.js'
-import type { RenderProgress } from '../workflows/progress.js'
-import type { Rendered, RenderRequest, VideoActivities } from '../workflows/video-activities.js'
-import { storedChunks } from './chunk-store.js'
-import { failure, failureOf, withProgress } from './failure.js'
-import { startHeartbeats } from './heartbeats.js'
-import type { RenderMetrics } from './render-metrics.js'
-import { renderOnRunner } from './render-on-runner.js'
+import { objectKeys } from '../workflows/object-keys.js'
+import type { Order } from '../workflows/order.js'
+import type { AttachRequest, Rendered, RenderRequest, VideoActivities } from '../workflows/video-activities.js'
+import { attended, type Attendance, type RenderDependencies } from './attended-render.js'
+import { failure } from './failure.js'
+import { followChunks } from './follow-chunks.js'
+import { runnerFiles, runnerOrder } from './runner-order.js'
+import { beginLineage, chunksOf, type StoredChunks, storedChunks } from './stored-chunks.js'
 
-export type RenderDependencies = {
-  store: ObjectStore
-  runner: RunnerClient
-  node: string
-  /** Tells the video's workflow that a node is at work on it, sooner or later; rejects if the video is no more. */
-  signalStarted: (videoId: string, started: RenderStarted, signal: AbortSignal) => Promise<void>
-  metrics: RenderMetrics
-  log: Log
-}
-
-const heartbeatMs = 250
+export type { RenderDependencies } from './attended-render.js'
 
 /**
- * Renders a video on this node, from the last chunk in S3 on.
- *
- * Cancelled by the workflow, it stops the ranks and leaves the node idle before it ends. Cut off from Temporal or asked to
- * leave with its worker, it lets the ranks go on and fails with WorkerLost: what becomes of the job is decided elsewhere.
+ * The two activities of a node. `render` sends a video to the node's runner, from the last chunk in S3 on, and follows it; `attach`
+ * follows a render that the runner holds already, from wherever it is, and copies the chunks that S3 lacks.
  */
-export function createRenderActivities(dependencies: RenderDependencies): Pick<VideoActivities, 'render'> {
-  return { render: (request) => render(dependencies, request) }
+export function createRenderActivities(dependencies: RenderDependencies): Pick<VideoActivities, 'render' | 'attach'> {
+  return {
+    render: (request) =>
+      attended(dependencies, request, request.generation > 1 ? 'resuming' : 'rendering', (attendance) =>
+        render(dependencies, request, attendance),
+      ),
+    attach: (request) =>
+      attended(dependencies, request, 'resuming', (attendance) => attach(dependencies, request, attendance)),
+  }
 }
 
-async function render(dependencies: RenderDependencies, request: RenderRequest): Promise<Rendered> {
-  const { store, node, signalStarted, metrics } = dependencies
+async function render(
+  dependencies: RenderDependencies,
+  request: RenderRequest,
+  attendance: Attendance,
+): Promise<Rendered> {
+  const { store, runner, metrics } = dependencies
   const { order, generation } = request
-  const { chunks } = chunkPlan(orderFrames(order))
-  const { cancellationSignal } = Context.current()
-  let progress: RenderProgress = { node, generation, chunk: 0, chunks, step: 0, steps: order.steps, secondsLeft: null }
-  using _beats = startHeartbeats(heartbeatMs, () => progress)
+  const job = jobOf(request)
+  const log = logOf(dependencies, job)
+  const done = await storedChunks(store, order.videoId)
+  if (isWhole(order, done)) return renderedOf(done)
+  await beginLineage(store, order.videoId, generation, done)
+  const firstChunk = done.lineage.length
   const timed = metrics.renderSeconds.startTimer()
-  // The work does not wait for it; but no render ends before its workflow knows that it began.
-  const given = new AbortController()
-  const ended = AbortSignal.any([cancellationSignal, given.signal])
-  const started = signalStarted(order.videoId, { node, generation, at: Date.now() }, ended)
-  started.catch(() => {})
   try {
-    const done = await storedChunks(store, order.videoId)
-    progress = { ...progress, chunk: done.count }
-    let frames = done.last?.framesSoFar ?? 0
-    if (done.count < chunks) {
-      frames = await renderOnRunner(dependencies, request, done, (next) => {
-        metrics.countSteps(progress, next)
-        progress = { ...progress, ...next }
-      })
-    }
-    await started
+    const rendered = await followChunks(dependencies, { job, done, attendance, log }, async (signal) => {
+      await runner.submit(runnerOrder(request, firstChunk), runnerFiles(store, request, done), { signal })
+      log.info({ event: 'submitted', firstChunk }, `the runner renders from chunk ${firstChunk} on`)
+    })
     timed()
-    return { chunks, frames }
+    return rendered
   } catch (error) {
-    if (Context.current().cancellationDetails?.cancelRequested) throw cancellationSignal.reason
-    if (cancellationSignal.aborted) throw failure('WorkerLost', 'the node worker left its render', { progress })
-    throw withProgress(failureOf(error), progress)
-  } finally {
-    given.abort() // nobody is told of a render that is over
+    throw firstChunk > 0 && isInputRefused(error) ? await withoutChunks(store, order.videoId, error) : error
   }
+}
+
+async function attach(
+  dependencies: RenderDependencies,
+  request: AttachRequest,
+  attendance: Attendance,
+): Promise<Rendered> {
+  const { store, metrics } = dependencies
+  const job = jobOf(request)
+  const log = logOf(dependencies, job)
+  const done = await chunksOf(store, job.jobId, job.generation)
+  // A render that ended unheard has left everything there, and the runner has forgotten it.
+  if (isWhole(request.order, done)) return renderedOf(done)
+  metrics.reattaches.inc()
+  log.info({ event: 'attached', chunks: done.lineage.length }, 'following the render that the runner holds')
+  return await followChunks(dependencies, { job, done, attendance, log }, async () => {})
+}
+
+const jobOf = ({ order, generation }: AttachRequest): JobRef => ({ jobId: order.videoId, generation })
+
+const logOf = ({ log }: RenderDependencies, { jobId, generation }: JobRef): Log =>
+  log.child({ video: jobId, generation })
+
+const isWhole = (order: Order, { lineage }: StoredChunks): boolean =>
+  lineage.length >= chunkPlan(orderFrames(order)).chunks
+
+const renderedOf = ({ lineage, last }: StoredChunks): Rendered => ({
+  lineage: [...lineage],
+  frames: last?.framesSoFar ?? 0,
+})
+
+/**
+ * Refused with a checkpoint among the inputs: it may be that of another engine or version, which is no fault of the client.
+ * Without it the next generation starts at the first chunk; if the other inputs are to blame, that one will say so.
+ */
+async function withoutChunks(store: ObjectStore, videoId: string, refusal: ApplicationFailure): Promise<unknown> {
+  await store.removeAll(objectKeys.chunks(videoId))
+  return failure('CheckpointRefused', refusal.message)
+}
+
+function isInputRefused(error: unknown): error is ApplicationFailure {
+  return error instanceof ApplicationFailure && error.type === 'InvalidInput'
 }

@@ -4,8 +4,8 @@ import { orderFrames, renderFps } from '../workflows/chunk-plan.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { StoredFile } from '../workflows/order.js'
 import type { RenderRequest } from '../workflows/video-activities.js'
-import type { StoredChunks } from './chunk-store.js'
 import { failure } from './failure.js'
+import type { StoredChunks } from './stored-chunks.js'
 
 /** The order in the runner's words; the video's id is the job's. */
 export function runnerOrder({ order, generation }: RenderRequest, firstChunk: number): RunnerOrder {
@@ -35,8 +35,9 @@ export function runnerOrder({ order, generation }: RenderRequest, firstChunk: nu
 export function runnerFiles(
   store: Pick<ObjectStore, 'get'>,
   { order, prepared }: RenderRequest,
-  done: StoredChunks,
+  { lineage, last }: StoredChunks,
 ): SubmittedFile[] {
+  const maker = lineage.at(-1) ?? 0
   const voiceRoles = ['VOICE_1', 'VOICE_2'] as const
   const file = (role: SubmittedFile['role'], { key, bytes, sha256 }: StoredFile): SubmittedFile => ({
     role,
@@ -47,8 +48,8 @@ export function runnerFiles(
   return [
     file('REFERENCE', prepared.reference),
     ...voiceRoles.flatMap((role, i) => (prepared.voices[i] ? [file(role, prepared.voices[i])] : [])),
-    ...(done.last
-      ? [file('CHECKPOINT', { key: objectKeys.chunkState(order.videoId, done.count - 1), ...done.last.state })]
+    ...(last
+      ? [file('CHECKPOINT', { key: objectKeys.chunkState(order.videoId, lineage.length - 1, maker), ...last.state })]
       : []),
   ]
 }

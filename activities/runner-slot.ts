@@ -1,12 +1,15 @@
 import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit, SlotReserveContext } from '@temporalio/worker'
-import type { JobRef, RunnerClient } from '../gaudi-runner/runner-client.js'
+import type { RunnerClient } from '../gaudi-runner/runner-client.js'
 import type { Log } from '../infra/log.js'
 import { abortableSleep } from './abortable-sleep.js'
+import type { StrayJobs } from './stray-jobs.js'
 
 export type RunnerSlotDependencies = {
-  runner: Pick<RunnerClient, 'describe' | 'abort' | 'release'>
-  /** Whether a render of the video is under way, here or elsewhere, as far as Temporal knows. */
-  isRendered: (videoId: string) => Promise<boolean>
+  runner: Pick<RunnerClient, 'describe'>
+  /** Looks after a job that the runner holds while no render has the slot. */
+  strays: Pick<StrayJobs, 'look'>
+  /** Whether the node takes no more videos. */
+  isDraining: () => boolean
   log: Log
 }
 
@@ -16,8 +19,7 @@ const askAgainMs = 250
  * The one slot of a node, granted only while its runner is idle. The SDK asks for a slot before each poll, so a node that
  * is busy, starting or broken does not poll, and no video is sent to where it cannot be rendered.
  *
- * A job that the runner still holds while this worker renders nothing was left by a worker before it. It is let go on
- * for as long as Temporal counts its render as running, and ended then: its chunks are in S3, and its video is first in the queue.
+ * A node that is drained grants it no more; what it renders goes on.
  */
 export class RunnerSlot implements CustomSlotSupplier<ActivitySlotInfo> {
   readonly type = 'custom'
@@ -57,23 +59,15 @@ export class RunnerSlot implements CustomSlotSupplier<ActivitySlotInfo> {
   }
 
   async #isIdle(): Promise<boolean> {
-    const { runner, log } = this.#dependencies
+    const { runner, strays, isDraining, log } = this.#dependencies
     try {
       const { state, job } = await runner.describe()
-      if (state === 'BUSY' && job) await this.#endOrphan(job)
-      return state === 'IDLE'
+      if (job) await strays.look(job)
+      return state === 'IDLE' && !isDraining()
     } catch (err) {
       log.debug({ event: 'runner-away', err }, 'the runner does not answer')
       return false
     }
-  }
-
-  async #endOrphan(job: JobRef): Promise<void> {
-    const { runner, isRendered, log } = this.#dependencies
-    if (await isRendered(job.jobId)) return
-    log.warn({ event: 'orphan', video: job.jobId, generation: job.generation }, 'ending a job that nobody follows')
-    await runner.abort(job)
-    await runner.release(job)
   }
 }
 

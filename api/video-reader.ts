@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client'
-import { defaultPayloadConverter } from '@temporalio/common'
+import { defaultPayloadConverter, type Payload } from '@temporalio/common'
 import { videoMemoKey } from '../workflows/names.js'
 import type { RenderProgress } from '../workflows/progress.js'
 import { type VideoMemo, videoIdPattern } from '../workflows/video.js'
@@ -85,13 +85,19 @@ function stateOf(description: WorkflowExecutionDescription): VideoState {
 /** Waiting for a worker: its details, if any, are those of an attempt that is over. */
 const scheduledState = 1
 
-/** What the render under way heartbeats. */
+/**
+ * What the render under way heartbeats, `render` or `attach`: the newest word of them, since one whose worker was lost stays pending for a
+ * while after another has taken over.
+ */
 function progressOf({ raw }: WorkflowExecutionDescription): RenderProgress | undefined {
+  let newest: { at: number; payload: Payload } | undefined
   for (const activity of raw.pendingActivities ?? []) {
     const name = activity.activityType?.name
     const payload = activity.heartbeatDetails?.payloads?.[0]
     if ((name !== 'render' && name !== 'attach') || activity.state === scheduledState || payload == null) continue
-    return defaultPayloadConverter.fromPayload<RenderProgress>(payload)
+    const { seconds, nanos } = activity.lastHeartbeatTime ?? {}
+    const at = Number(seconds ?? 0) * 1000 + (nanos ?? 0) / 1e6
+    if (newest === undefined || at > newest.at) newest = { at, payload }
   }
-  return undefined
+  return newest && defaultPayloadConverter.fromPayload<RenderProgress>(newest.payload)
 }

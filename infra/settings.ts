@@ -76,7 +76,7 @@ export const nodeSettings = {
 export const runnerSettings = {
   RUNNER_HOST: z.string().default('127.0.0.1').describe('address that the runner listens on'),
   RUNNER_PORT: port(50051).describe('gRPC runner'),
-  RUNNER_DIR: z.string().default('.data/runner').describe('jobs of the runner: inputs, chunks, checkpoints'),
+  RUNNER_DIR: z.string().default('.data/runner').describe("the runner's job and its fence; kept over restarts"),
   RANKS: count(2, 1, 64).describe('processes that hold the model; 8 on a Gaudi node'),
   ENGINE: z
     .enum(['demo', 'infinitetalk'])

@@ -67,7 +67,16 @@ test('every phase has a status of the contract, and its answer fits the schema',
 })
 
 test('progress never falls and is 100 only of a completed video', () => {
-  const render = { node: 'n', generation: 2, chunk: 1, chunks: 2, step: 25, steps: 50, secondsLeft: 3 }
+  const render = {
+    doing: 'rendering' as const,
+    node: 'n',
+    generation: 2,
+    chunk: 1,
+    chunks: 2,
+    step: 25,
+    steps: 50,
+    secondsLeft: 3,
+  }
   const of = (changes: Partial<VideoMemo>, progress = render) => progressPercent({ ...memo, ...changes }, progress)
   assert.equal(of({ phase: 'processing', generation: 2 }), 75)
   assert.equal(of({ phase: 'processing', generation: 2, progressFloor: 80 }), 80)

@@ -12,6 +12,7 @@ import { chunkPlan, orderFrames, renderFps } from '../workflows/chunk-plan.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { Order } from '../workflows/order.js'
 import type { VideoFile } from '../workflows/video.js'
+import type { Rendered } from '../workflows/video-activities.js'
 import { testStack } from './stack.js'
 import { anAcceptedOrder } from './video-stage.js'
 
@@ -37,8 +38,13 @@ function beeps(rate: number, channels: number, seconds: number): string[] {
   return ['-f', 'lavfi', '-i', `aevalsrc=exprs='${expressions}':s=${rate}:d=${seconds}`]
 }
 
+/** The chunks of two generations: the second went on after the first chunk. */
+const makerOf = (chunk: number): number => (chunk === 0 ? 1 : 2)
+
 /** An order whose chunks, white for one frame at each whole second, and beeping voices are in S3. */
-async function anOrderWithChunks(changes: Partial<Order>): Promise<{ order: Order; chunks: number; frames: number }> {
+async function anOrderWithChunks(
+  changes: Partial<Order>,
+): Promise<{ order: Order; lineage: number[]; frames: number }> {
   videos++
   const videoId = `video_1700000000_assemb${String(videos).padStart(4, 'a')}`
   const order = anAcceptedOrder(videoId, { ...size, ...changes })
@@ -52,7 +58,10 @@ async function anOrderWithChunks(changes: Partial<Order>): Promise<{ order: Orde
     const white = `geq=lum='if(eq(mod(N+${from},${fps}),0),235,16)':cb=128:cr=128`
     const source = `color=black:s=${size.width}x${size.height}:r=${fps},format=yuv420p,${white}`
     await ffmpeg('-f', 'lavfi', '-i', source, '-frames:v', String(count), '-c:v', 'libx264', '-bf', '0', path)
-    await store.upload(objectKeys.chunkSegment(videoId, chunk), createReadStream(path))
+    const generation = makerOf(chunk)
+    const segment = await store.upload(objectKeys.chunkSegment(videoId, chunk, generation), createReadStream(path))
+    const mark = { frames: count, framesSoFar: from + count, segment, state: { bytes: 0, sha256: '' } }
+    await store.put(objectKeys.chunkMark(videoId, chunk, generation), JSON.stringify(mark))
     from += count
   }
   for (const [i, voice] of order.voices.entries()) {
@@ -60,16 +69,12 @@ async function anOrderWithChunks(changes: Partial<Order>): Promise<{ order: Orde
     await ffmpeg(...beeps(i === 0 ? 44_100 : 48_000, i + 1, samples / 16_000), path)
     await store.upload(voice.key, createReadStream(path))
   }
-  return { order, chunks, frames }
+  return { order, lineage: Array.from({ length: chunks }, (_, chunk) => makerOf(chunk)), frames }
 }
 
 type Assembled = { file: VideoFile; path: string }
 
-async function assembled(
-  order: Order,
-  rendered: { chunks: number; frames: number },
-  closingClipPath = '/none',
-): Promise<Assembled> {
+async function assembled(order: Order, rendered: Rendered, closingClipPath = '/none'): Promise<Assembled> {
   const { assemble } = createAssembleActivities({ store, ffmpegPath, closingClipPath })
   const file: VideoFile = await new MockActivityEnvironment().run(assemble, order, rendered)
   const got = await store.get(objectKeys.output(order.videoId))
@@ -179,12 +184,13 @@ test('the closing clip follows, in the shape of the video, without sound', async
 test('chunks that are not what was rendered make no file', async () => {
   const { order, ...rendered } = await anOrderWithChunks({})
   await assert.rejects(assembled(order, { ...rendered, frames: rendered.frames - 1 }), { type: 'BadOutput' })
-  await store.upload(
-    objectKeys.chunkSegment(order.videoId, 1),
-    (await store
-      .get(objectKeys.chunkSegment(order.videoId, 2))
-      .then((got) => (got.kind === 'whole' ? got.body : []))) as AsyncIterable<Uint8Array>,
-  )
+  const key = (chunk: number) => objectKeys.chunkMark(order.videoId, chunk, 2)
+  const segment = (chunk: number) => objectKeys.chunkSegment(order.videoId, chunk, 2)
+  // Whole by its mark, and yet another one.
+  const [mark, bytes] = [await store.read(key(2)), await store.read(segment(2))]
+  assert.ok(mark && bytes)
+  await store.put(segment(1), bytes)
+  await store.put(key(1), mark)
   await assert.rejects(assembled(order, rendered), { type: 'BadOutput', message: /frames instead of/ })
   assert.equal(await store.head(objectKeys.output(order.videoId)), undefined)
   assert.deepEqual(
@@ -192,3 +198,20 @@ test('chunks that are not what was rendered make no file', async () => {
     [],
   )
 })
+
+for (const [what, harm] of [
+  ['cut short', (bytes: Buffer) => bytes.subarray(0, -1)],
+  ['changed', (bytes: Buffer) => Buffer.from(bytes.map((byte, i) => (i === 100 ? byte ^ 1 : byte)))],
+  ['gone', () => undefined],
+] as const) {
+  test(`a chunk that is ${what} in the storage is told, and no longer counts as rendered`, async () => {
+    const { order, ...rendered } = await anOrderWithChunks({})
+    const key = objectKeys.chunkSegment(order.videoId, 1, 2)
+    const bytes = await store.read(key)
+    assert.ok(bytes)
+    const harmed = harm(bytes)
+    await (harmed ? store.put(key, harmed) : store.removeAll(key))
+    await assert.rejects(assembled(order, rendered), { type: 'ChunkDamaged', message: /chunk 1/ })
+    assert.equal(await store.head(objectKeys.chunkMark(order.videoId, 1, 2)), undefined)
+  })
+}

@@ -70,7 +70,7 @@ test('the work of an order is its chunks × steps × passes × tokens', () => {
 
 test('progress counts finished steps and never says 100', () => {
   const at = (chunk: number, step: number) =>
-    percentDone({ node: 'n', generation: 1, chunk, chunks: 4, step, steps: 50, secondsLeft: null })
+    percentDone({ doing: 'rendering', node: 'n', generation: 1, chunk, chunks: 4, step, steps: 50, secondsLeft: null })
   assert.deepEqual([at(0, 0), at(0, 1), at(0, 2), at(2, 0), at(3, 49), at(4, 0)], [0, 0, 1, 50, 99, 99])
 })
 

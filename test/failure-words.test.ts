@@ -10,9 +10,12 @@ import { jobFailure } from '../activities/runner-failure.js'
 import { DamagedArtifact } from '../gaudi-runner/runner-client.js'
 import { FfmpegFailed } from '../infra/ffmpeg.js'
 import { StorageAway } from '../infra/s3-object-store.js'
+import type { RenderProgress } from '../workflows/progress.js'
 import { readFailure } from '../workflows/read-failure.js'
 
-const progress = { node: 'n1', generation: 1, chunk: 1, chunks: 4, step: 2, steps: 8, secondsLeft: 9 }
+const progress: RenderProgress = {
+  ...{ doing: 'rendering', node: 'n1', generation: 1, chunk: 1, chunks: 4, step: 2, steps: 8, secondsLeft: 9 },
+}
 const failedBy = (cause: Error) =>
   new ActivityFailure('failed', 'render', '1', RetryState.MAXIMUM_ATTEMPTS_REACHED, 'n1', cause)
 
@@ -44,7 +47,9 @@ test('every error has a word, and only what the world did is tried again', () =>
 
 test('the workflow reads who must act, and how far the render had come', () => {
   const lost = readFailure(failedBy(new TimeoutFailure('activity Heartbeat timeout', progress, 'HEARTBEAT')))
-  assert.deepEqual([lost.word, lost.progress], ['WorkerLost', progress])
+  assert.deepEqual([lost.word, lost.progress, lost.silent], ['WorkerLost', progress, true])
+  const untaken = new TimeoutFailure('activity ScheduleToStart timeout', undefined, 'SCHEDULE_TO_START')
+  assert.equal(readFailure(failedBy(untaken)).word, 'NodeGone')
   assert.equal(readFailure(failedBy(ApplicationFailure.retryable('bye', 'WorkerShutdown'))).word, 'WorkerLost')
   const away = readFailure(failedBy(failure('RunnerLost', 'away', { progress })))
   assert.deepEqual(away, { word: 'RunnerLost', message: 'away', progress })

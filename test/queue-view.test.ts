@@ -134,7 +134,16 @@ test('what is being rendered counts with what is left of it, by its time and its
 
 test('a video being rendered is estimated from its own measured seconds', () => {
   const rendering = video('v1', { phase: 'processing', work: 1200 })
-  const progress = { node: 'a', generation: 1, chunk: 0, chunks: 1, step: 25, steps: 50, secondsLeft: 61 }
+  const progress = {
+    doing: 'rendering' as const,
+    node: 'a',
+    generation: 1,
+    chunk: 0,
+    chunks: 1,
+    step: 25,
+    steps: 50,
+    secondsLeft: 61,
+  }
   const of = (secondsLeft: number | null, percent: number) =>
     estimatedMinutes({ video: rendering, progress: { ...progress, secondsLeft }, percent }, listOf(rendering), [
       node('a'),

@@ -5,12 +5,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { type ChunkMark, storedChunks } from '../activities/chunk-store.js'
 import { createRenderActivities } from '../activities/render.js'
+import { FollowedJobs } from '../activities/followed-jobs.js'
 import { createRenderMetrics } from '../activities/render-metrics.js'
+import { type ChunkMark, chunksOf, storedChunks } from '../activities/stored-chunks.js'
 import { connectObjectStore, StorageAway } from '../infra/s3-object-store.js'
 import type { ObjectStore } from '../infra/object-store.js'
-import type { RenderStarted } from '../workflows/names.js'
+import type { RenderInterrupted, RenderStarted } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { RenderProgress } from '../workflows/progress.js'
 import type { Rendered, RenderRequest } from '../workflows/video-activities.js'
@@ -44,20 +45,42 @@ async function aRequest(prompt = 'a person talks', generation = 1): Promise<Rend
   return { order, prepared: { reference, voices: [await stored(objectKeys.preparedVoice(videoId, 0))] }, generation }
 }
 
-type Play = { environment: MockActivityEnvironment; beats: RenderProgress[]; started: RenderStarted[] }
+/** The same with a second for each chunk. */
+function slowly(request: RenderRequest): RenderRequest {
+  return { ...request, order: { ...request.order, steps: 50 } }
+}
 
-function play(request: RenderRequest, { from = store }: { from?: ObjectStore } = {}) {
-  const played: Play = { environment: new MockActivityEnvironment(), beats: [], started: [] }
+type Play = {
+  environment: MockActivityEnvironment
+  beats: RenderProgress[]
+  started: RenderStarted[]
+  interrupted: RenderInterrupted[]
+}
+
+/** The node's worker: a test that starts it anew makes another. */
+const worker = { followed: new FollowedJobs(), isLeaving: false }
+
+type PlayOptions = { from?: ObjectStore; attach?: boolean; by?: typeof worker }
+
+function play(request: RenderRequest, { from = store, attach = false, by = worker }: PlayOptions = {}) {
+  const played: Play = { environment: new MockActivityEnvironment(), beats: [], started: [], interrupted: [] }
   played.environment.on('heartbeat', (progress: RenderProgress) => played.beats.push(progress))
-  const { render } = createRenderActivities({
+  const activities = createRenderActivities({
     store: from,
     runner: runner.client,
     node: 'n1',
-    signalStarted: async (_videoId, started) => void played.started.push(started),
+    followed: by.followed,
+    isLeaving: () => by.isLeaving,
+    tell: {
+      started: async (_videoId, started) => void played.started.push(started),
+      interrupted: async (_videoId, interrupted) => void played.interrupted.push(interrupted),
+    },
     metrics: createRenderMetrics(new Registry()),
     log: pino({ level: 'silent' }),
   })
-  const result: Promise<Rendered> = played.environment.run(render, request)
+  const result: Promise<Rendered> = attach
+    ? played.environment.run(activities.attach, request)
+    : played.environment.run(activities.render, request)
   return { ...played, result }
 }
 
@@ -70,21 +93,21 @@ function failedWith(word: string, message?: RegExp) {
   }
 }
 
-async function markOf(videoId: string, chunk: number): Promise<ChunkMark> {
-  return JSON.parse(String(await store.read(objectKeys.chunkMark(videoId, chunk)))) as ChunkMark
+async function markOf(videoId: string, chunk: number, generation = 1): Promise<ChunkMark> {
+  return JSON.parse(String(await store.read(objectKeys.chunkMark(videoId, chunk, generation)))) as ChunkMark
 }
 
 test('a render leaves every chunk in S3 as it was made, tells where it is, and leaves the node idle', async () => {
   const request = await aRequest()
   const { videoId } = request.order
   const { result, beats, started } = play(request)
-  const { chunks, frames } = await result
-  assert.equal(chunks, 2)
+  const { lineage, frames } = await result
+  assert.deepEqual(lineage, [1, 1])
   for (const chunk of [0, 1]) {
     const mark = await markOf(videoId, chunk)
     for (const [key, digest] of [
-      [objectKeys.chunkSegment(videoId, chunk), mark.segment],
-      [objectKeys.chunkState(videoId, chunk), mark.state],
+      [objectKeys.chunkSegment(videoId, chunk, 1), mark.segment],
+      [objectKeys.chunkState(videoId, chunk, 1), mark.state],
     ] as const) {
       const bytes = await store.read(key)
       assert.ok(bytes)
@@ -99,7 +122,7 @@ test('a render leaves every chunk in S3 as it was made, tells where it is, and l
   assert.ok(beats.length > 0 && beats.every((beat) => JSON.stringify(beat).length < 1000))
   assert.deepEqual(
     { ...beats[0] },
-    { node: 'n1', generation: 1, chunk: 0, chunks: 2, step: 0, steps: 4, secondsLeft: null },
+    { doing: 'rendering', node: 'n1', generation: 1, chunk: 0, chunks: 2, step: 0, steps: 4, secondsLeft: null },
   )
   assert.equal((await runner.client.describe()).state, 'IDLE')
 })
@@ -109,18 +132,20 @@ test('a render goes on after the last chunk in S3, and does nothing when all are
   const { videoId } = request.order
   const whole = await play(request).result
   const first = await markOf(videoId, 0)
-  for (const key of [objectKeys.chunkMark(videoId, 1), objectKeys.chunkSegment(videoId, 1)]) await store.removeAll(key)
-  assert.deepEqual(await storedChunks(store, videoId), { count: 1, last: first })
+  for (const key of [objectKeys.chunkMark(videoId, 1, 1), objectKeys.chunkSegment(videoId, 1, 1)])
+    await store.removeAll(key)
+  assert.deepEqual(await storedChunks(store, videoId), { lineage: [1], last: first })
 
   const second = play({ ...request, generation: 2 })
-  assert.deepEqual(await second.result, whole)
-  assert.equal(second.beats[0]?.chunk, 0)
+  const again = { lineage: [1, 2], frames: whole.frames }
+  assert.deepEqual(await second.result, again)
+  assert.equal(second.beats[0]?.doing, 'resuming')
   assert.ok(second.beats.every(({ chunk }, i) => i === 0 || chunk >= 1 || second.beats[i - 1]?.chunk === 0))
   assert.deepEqual(await markOf(videoId, 0), first)
-  assert.equal((await markOf(videoId, 1)).framesSoFar, whole.frames)
+  assert.equal((await markOf(videoId, 1, 2)).framesSoFar, whole.frames)
 
   const jobs = runner.ended.length
-  assert.deepEqual(await play({ ...request, generation: 3 }).result, whole)
+  assert.deepEqual(await play({ ...request, generation: 3 }).result, again)
   assert.equal(runner.ended.length, jobs)
 })
 
@@ -144,9 +169,94 @@ test('a render that leaves with its worker lets the ranks go on, and says how fa
   })
   const { state, job } = await runner.client.describe()
   assert.deepEqual([state, job?.jobId], ['BUSY', request.order.videoId])
-  const name = { jobId: request.order.videoId, generation: 1 }
-  await runner.client.abort(name)
-  await runner.client.release(name)
+
+  // The next worker takes it up where it is.
+  const next = play(request, { attach: true, by: { followed: new FollowedJobs(), isLeaving: false } })
+  await until('steps again', () => next.beats.some(({ doing, step }) => doing === 'rendering' && step > 0))
+  assert.deepEqual(next.beats[0]?.doing, 'resuming')
+  assert.deepEqual(
+    next.started.map(({ node, generation }) => [node, generation]),
+    [['n1', 1]],
+  )
+  next.environment.cancel()
+  await assert.rejects(next.result, CancelledFailure)
+  assert.equal((await runner.client.describe()).state, 'IDLE')
+})
+
+test('a render that is taken up again ends as it would have, with the chunks that S3 lacks', async () => {
+  const request = slowly(await aRequest())
+  const { videoId } = request.order
+  const first = play(request)
+  await until('a chunk in S3', async () => (await storedChunks(store, videoId)).lineage.length > 0)
+  first.environment.cancel('NOT_FOUND', new ActivityCancellationDetails({ notFound: true }))
+  await assert.rejects(first.result, failedWith('WorkerLost'))
+  const kept = await markOf(videoId, 0)
+
+  const { lineage } = await play(request, { attach: true }).result
+  assert.deepEqual(lineage, [1, 1])
+  assert.deepEqual(await markOf(videoId, 0), kept)
+  assert.equal((await runner.client.describe()).state, 'IDLE')
+  // Everything is there, and the runner knows nothing of it any more.
+  assert.deepEqual((await play(request, { attach: true }).result).lineage, [1, 1])
+})
+
+test('a job that the runner does not hold cannot be taken up', async () => {
+  await assert.rejects(play(await aRequest(), { attach: true }).result, failedWith('RunnerLost'))
+})
+
+test('who takes a render up takes it over from one that does not know yet that it was given up', async () => {
+  const request = await aRequest('never ends')
+  const old = play(request)
+  await until('a step', () => old.beats.some(({ step }) => step > 0))
+  const next = play(request, { attach: true })
+  await assert.rejects(old.result, failedWith('WorkerLost'))
+  assert.equal((await runner.client.describe()).state, 'BUSY')
+  next.environment.cancel()
+  await assert.rejects(next.result, CancelledFailure)
+})
+
+test('a late writer of an older generation changes nothing', async () => {
+  const request = await aRequest()
+  const { videoId } = request.order
+  await play(request).result
+  // Generation 2 began when only the first chunk was there, and has got to the second.
+  await store.removeAll(objectKeys.chunkMark(videoId, 1, 1))
+  const whole = await play({ ...request, generation: 2 }).result
+  assert.deepEqual(whole.lineage, [1, 2])
+  // Now the first is back and ends its second chunk, in other bytes and of another length.
+  const other = { ...(await markOf(videoId, 1, 2)), frames: 1, framesSoFar: 1 }
+  await store.put(objectKeys.chunkMark(videoId, 1, 1), JSON.stringify(other))
+  await store.put(objectKeys.chunkSegment(videoId, 1, 1), 'other')
+  await store.put(objectKeys.chunkState(videoId, 1, 1), 'other')
+  assert.deepEqual(await chunksOf(store, videoId, 2), { lineage: [1, 2], last: await markOf(videoId, 1, 2) })
+  assert.deepEqual((await storedChunks(store, videoId)).lineage, [1, 2])
+})
+
+test('a checkpoint that is not as it was made is not gone on from', async () => {
+  const request = await aRequest()
+  const { videoId } = request.order
+  await play(request).result
+  const key = objectKeys.chunkState(videoId, 1, 1)
+  const state = await store.read(key)
+  assert.ok(state)
+  await store.put(key, state.subarray(0, -1))
+  assert.deepEqual((await storedChunks(store, videoId)).lineage, [1])
+  await store.removeAll(objectKeys.chunkState(videoId, 0, 1))
+  assert.deepEqual((await storedChunks(store, videoId)).lineage, [])
+})
+
+test('a node that is left after its chunk hands over what it has finished, and is idle', async () => {
+  const leaving = { followed: new FollowedJobs(), isLeaving: true }
+  const request = slowly(await aRequest())
+  const { videoId } = request.order
+  const left = play(request, { by: leaving })
+  await until('a step', () => left.beats.some(({ step }) => step > 0))
+  await runner.client.abort({ jobId: videoId, generation: 1 }, { afterChunk: true })
+  await assert.rejects(left.result, failedWith('Drained'))
+  assert.equal((await runner.client.describe()).state, 'IDLE')
+  const { lineage } = await storedChunks(store, videoId)
+  assert.ok(lineage.length > 0)
+  assert.deepEqual((await play({ ...request, generation: 2 }).result).lineage.length, 2)
 })
 
 test('a node that renders another video is busy, and its video goes on', async () => {
@@ -167,10 +277,10 @@ test('a checkpoint that the ranks refuse costs its chunks, not the video', async
   const request = await aRequest('is refused')
   const { videoId } = request.order
   await play({ ...request, order: { ...(await aRequest()).order, videoId } }).result
-  await store.removeAll(objectKeys.chunkMark(videoId, 1))
+  await store.removeAll(objectKeys.chunkMark(videoId, 1, 1))
 
   await assert.rejects(play({ ...request, generation: 2 }).result, failedWith('CheckpointRefused'))
-  assert.equal((await storedChunks(store, videoId)).count, 0)
+  assert.deepEqual((await storedChunks(store, videoId)).lineage, [])
   assert.equal((await runner.client.describe()).state, 'IDLE')
   // From the first chunk on there is no checkpoint that could be to blame.
   await assert.rejects(play({ ...request, generation: 3 }).result, failedWith('InvalidInput'))
@@ -186,7 +296,7 @@ test('a storage that is away for a while costs no chunk', async () => {
       return typeof value === 'function' ? (value.bind(target) as unknown) : value
     },
   })
-  assert.equal((await play(request, { from: flaky }).result).chunks, 2)
+  assert.deepEqual((await play(request, { from: flaky }).result).lineage, [1, 1])
 })
 
 test('a rank that throws fails the render with its own message', async () => {

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { followJob } from '../activities/follow-job.js'
+import { FollowedJobs } from '../activities/followed-jobs.js'
 import { announcementOf } from '../activities/node-announcement.js'
+import { createRenderMetrics } from '../activities/render-metrics.js'
 import { RunnerSlot } from '../activities/runner-slot.js'
+import { StrayJobs } from '../activities/stray-jobs.js'
 import { RunnerCallFailed, type RunnerEvent } from '../gaudi-runner/runner-client.js'
 import { Metadata, status } from '@grpc/grpc-js'
-import { anOrder, startLocalRunner, twoFiles, untilIdle } from './local-runner.js'
+import { anOrder, startLocalRunner, twoFiles, until, untilIdle } from './local-runner.js'
 
 const log = pino({ level: 'silent' })
 const context = {} as Parameters<RunnerSlot['reserveSlot']>[0]
@@ -21,8 +25,19 @@ async function settles(promise: Promise<unknown>): Promise<boolean> {
 test('the slot of a node is granted once at a time, and only while its runner is idle', async (t) => {
   await using runner = await startLocalRunner()
   const { client } = runner
-  let rendered = true
-  const slot = new RunnerSlot({ runner: client, isRendered: async () => rendered, log })
+  let isWanted = async () => true
+  let asked = 0
+  const followed = new FollowedJobs()
+  const strays = new StrayJobs({
+    ...{ node: 'n1', runner: client, followed, log },
+    metrics: createRenderMetrics(new Registry()),
+    isWanted: async () => {
+      asked++
+      return await isWanted()
+    },
+  })
+  let isDraining = false
+  const slot = new RunnerSlot({ runner: client, strays, isDraining: () => isDraining, log })
   const never = new AbortController().signal
 
   await t.test('not before the ranks are ready', async () => {
@@ -45,13 +60,44 @@ test('the slot of a node is granted once at a time, and only while its runner is
     assert.equal(slot.tryReserveSlot(), null)
   })
 
-  await t.test('a job of an earlier worker goes on while its render counts as running, and is ended then', async () => {
-    await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
-    const granted = slot.reserveSlot(context, never)
-    assert.equal(await settles(granted), false)
-    assert.equal((await client.describe()).state, 'BUSY')
-    rendered = false
-    await granted
+  await t.test('not while the node is drained', async () => {
+    isDraining = true
+    const waiting = slot.reserveSlot(context, never)
+    assert.equal(await settles(waiting), false)
+    isDraining = false
+    await waiting
+    slot.releaseSlot()
+  })
+
+  await t.test(
+    'a job that nobody follows goes on while nobody says what becomes of it, and while it is wanted',
+    async (wanted) => {
+      await client.submit(anOrder({ prompt: 'never ends' }), twoFiles())
+      isWanted = () => Promise.reject(new Error('Temporal is away'))
+      const granted = slot.reserveSlot(context, never)
+      await until('two questions', () => asked === 2)
+      isWanted = async () => true
+      await until('an answer', () => asked === 3)
+      assert.equal(await settles(granted), false)
+      assert.equal((await client.describe()).state, 'BUSY')
+      assert.equal(asked, 3) // it is not asked again and again
+
+      await wanted.test('nobody is asked about one that an activity follows', async () => {
+        using _follower = followed.follow(job)
+        assert.equal(await settles(granted), false)
+        assert.equal(asked, 3)
+      })
+      await client.abort(job)
+      await client.release(job)
+      await granted
+      slot.releaseSlot()
+    },
+  )
+
+  await t.test('a job that its video does not want from here is ended', async () => {
+    isWanted = async () => false
+    await client.submit(anOrder({ generation: 2, prompt: 'never ends' }), twoFiles())
+    await slot.reserveSlot(context, never)
     assert.equal((await client.describe()).state, 'IDLE')
     slot.releaseSlot()
   })

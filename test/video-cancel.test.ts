@@ -11,7 +11,7 @@ import { untilCancelled } from './video-stories.js'
 const stage = await openStage()
 after(() => stage[Symbol.asyncDispose]())
 
-const rendered = { chunks: 2, frames: 100 }
+const rendered = { lineage: [1, 1], frames: 100 }
 
 async function assertRefused(video: StagedVideo): Promise<void> {
   await assert.rejects(video.cancel(), (error: unknown) => {

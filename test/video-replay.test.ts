@@ -11,7 +11,7 @@ const folder = fileURLToPath(new URL('../../test/histories/', import.meta.url))
 test('every recorded life of a video replays with the workflow as it is', async (t) => {
   Runtime.install({ logger: new DefaultLogger('ERROR', () => {}), shutdownSignals: [] })
   const names = await readdir(folder)
-  assert.ok(names.length >= 6)
+  assert.ok(names.length >= 15)
   for (const name of names) {
     await t.test(name, async () => {
       const history: unknown = JSON.parse(await readFile(`${folder}${name}`, 'utf8'))

@@ -6,15 +6,19 @@ import { connectWorker } from '../infra/temporal-worker.js'
 import {
   cancelUpdate,
   deleteUpdate,
+  type NodeBack,
+  nodeBackUpdate,
+  nodeQueue,
   queues,
   renderStartedSignal,
   searchAttributes,
   videoMemoKey,
 } from '../workflows/names.js'
 import type { Order } from '../workflows/order.js'
+import type { RenderProgress } from '../workflows/progress.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
 import type { VideoInput, VideoMemo } from '../workflows/video.js'
-import type { Rendered, RenderRequest, VideoActivities } from '../workflows/video-activities.js'
+import type { AttachRequest, Rendered, RenderRequest, VideoActivities } from '../workflows/video-activities.js'
 import type { video } from '../workflows/video-workflow.js'
 import { until } from './local-runner.js'
 import { testStack } from './stack.js'
@@ -48,7 +52,8 @@ export function anAcceptedOrder(videoId: string, changes: Partial<Order> = {}): 
 export function willing(): VideoActivities {
   return {
     prepare: async ({ reference, voices }) => ({ reference, voices }),
-    render: async () => ({ chunks: 2, frames: 100 }),
+    render: async () => ({ lineage: [1, 1], frames: 100 }),
+    attach: async () => ({ lineage: [1, 1], frames: 100 }),
     assemble: async () => ({ bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }),
     removeMade: async () => {},
     remove: async () => {},
@@ -69,6 +74,8 @@ export type StagedVideo = {
   reached(phase: VideoMemo['phase']): Promise<VideoMemo>
   cancel(): Promise<VideoMemo>
   remove(): Promise<VideoMemo>
+  /** What a node's worker asks when it finds that its runner goes on with a render that nobody follows. */
+  tellBack(generation: number, node?: string, progress?: RenderProgress): Promise<boolean>
   /** What a node tells at the start of a render. */
   tellStarted(generation: number, node?: string): Promise<void>
 }
@@ -95,6 +102,7 @@ export async function openStage(): Promise<Stage> {
   const activities: VideoActivities = {
     prepare: (order) => played(order.videoId).prepare(order),
     render: (request: RenderRequest): Promise<Rendered> => played(request.order.videoId).render(request),
+    attach: (request: AttachRequest): Promise<Rendered> => played(request.order.videoId).attach(request),
     assemble: (order, rendered) => played(order.videoId).assemble(order, rendered),
     removeMade: (videoId) => played(videoId).removeMade(videoId),
     remove: (videoId) => played(videoId).remove(videoId),
@@ -104,6 +112,8 @@ export async function openStage(): Promise<Stage> {
     Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode() }),
     Worker.create({ ...common, taskQueue: queues.media }),
     Worker.create({ ...common, taskQueue: queues.gaudi }),
+    // The only node whose renders can be taken up again.
+    Worker.create({ ...common, taskQueue: nodeQueue('n1') }),
   ])
   const running = Promise.all(workers.map((worker) => worker.run()))
   let started = 0
@@ -133,6 +143,10 @@ export async function openStage(): Promise<Stage> {
         },
         cancel: () => handle.executeUpdate<VideoMemo, []>(cancelUpdate),
         remove: () => handle.executeUpdate<VideoMemo, []>(deleteUpdate),
+        tellBack: (generation, node = 'n1', progress) =>
+          handle.executeUpdate<boolean, [NodeBack]>(nodeBackUpdate, {
+            args: [{ node, generation, ...(progress && { progress }) }],
+          }),
         tellStarted: (generation, node = 'n1') =>
           handle.signal(renderStartedSignal, { node, generation, at: Date.now() }),
       }

@@ -1,7 +1,15 @@
 import { Context } from '@temporalio/activity'
 import { failure } from '../activities/failure.js'
 import { startHeartbeats } from '../activities/heartbeats.js'
+import { renderInterruptedSignal } from '../workflows/names.js'
+import type { RenderProgress } from '../workflows/progress.js'
+import { until } from './local-runner.js'
 import type { Stage, StagedVideo } from './video-stage.js'
+
+/** A position in the two chunks of `anAcceptedOrder`. */
+export function progressAt(generation: number, chunk: number, step: number): RenderProgress {
+  return { doing: 'rendering', node: `n${generation}`, generation, chunk, chunks: 2, step, steps: 10, secondsLeft: 3 }
+}
 
 /** Lives of videos whose histories are kept in `test/histories/`, each played to its end. */
 export const stories = {
@@ -9,7 +17,7 @@ export const stories = {
     const video: StagedVideo = await stage.start({
       async render({ generation }) {
         await video.tellStarted(generation)
-        return { chunks: 2, frames: 100 }
+        return { lineage: [1, 1], frames: 100 }
       },
     })
     await video.reached('completed')
@@ -21,12 +29,125 @@ export const stories = {
     const video: StagedVideo = await stage.start({
       async render({ generation }) {
         await video.tellStarted(generation, `n${generation}`)
-        const progress = { node: 'n1', generation, chunk: 1, chunks: 2, step: 0, steps: 10, secondsLeft: 3 }
+        const progress = progressAt(generation, 1, 0)
         if (generation < 4) throw failure('RunnerLost', 'away', { progress })
-        return { chunks: 2, frames: 100 }
+        return { lineage: [1, 1], frames: 100 }
       },
     })
     await video.reached('completed')
+    await video.remove()
+    return video
+  },
+
+  async 'worker-restarted'(stage) {
+    const video: StagedVideo = await stage.start({
+      async render({ generation }) {
+        await video.tellStarted(generation)
+        throw failure('WorkerLost', 'the node worker left its render', { progress: progressAt(generation, 1, 5) })
+      },
+      async attach({ generation }) {
+        await video.tellStarted(generation)
+        return { lineage: [1, 1], frames: 100 }
+      },
+    })
+    await video.reached('completed')
+    await video.remove()
+    return video
+  },
+
+  async 'worker-back'(stage) {
+    const video: StagedVideo = await stage.start({
+      async render({ generation }) {
+        await video.tellStarted(generation)
+        return await untilCancelled() // until the workflow closes: its worker is gone
+      },
+      async attach({ generation }) {
+        await video.tellStarted(generation)
+        return { lineage: [1, 1], frames: 100 }
+      },
+    })
+    await video.reached('processing')
+    await video.tellBack(1, 'n1', progressAt(1, 1, 0))
+    await video.reached('completed')
+    await video.tellBack(1)
+    await video.remove()
+    return video
+  },
+
+  /** Takes 40 s: a heartbeat timeout, and the wait for its node. */
+  async 'node-gone'(stage) {
+    const video: StagedVideo = await stage.start({
+      async render({ generation }) {
+        await video.tellStarted(generation, `gone${generation}`)
+        if (generation > 1) return { lineage: [1, 2], frames: 100 }
+        Context.current().heartbeat(progressAt(generation, 1, 5))
+        return await new Promise<never>(() => {})
+      },
+    })
+    await until('a second generation', async () => (await video.memo()).phase === 'completed', 60_000)
+    await video.remove()
+    return video
+  },
+
+  /** Its node is back while the next generation waits, and fails there; what has begun elsewhere is not given back. */
+  async 'node-back'(stage) {
+    const generations: number[] = []
+    const video: StagedVideo = await stage.start({
+      async render({ generation }) {
+        generations.push(generation)
+        if (generation === 2) return await untilCancelled()
+        await video.tellStarted(generation, `n${generation}`)
+        if (generation === 1) throw failure('RunnerLost', 'away', { progress: progressAt(1, 0, 5) })
+        return { lineage: [3, 3], frames: 100 }
+      },
+      async attach({ generation }) {
+        await video.tellStarted(generation)
+        await video.handle.signal(renderInterruptedSignal, {
+          ...{ node: 'n1', generation, at: Date.now(), word: 'RankFailed', message: 'rank 1: died', chunk: 0, step: 6 },
+        })
+        throw failure('RunnerLost', 'away again', { progress: progressAt(1, 0, 6) })
+      },
+    })
+    await until('generation 2', () => generations.includes(2))
+    await video.tellBack(1)
+    await video.reached('completed')
+    await video.remove()
+    return video
+  },
+
+  async 'chunk-damaged'(stage) {
+    const video: StagedVideo = await stage.start({
+      async render({ generation }) {
+        await video.tellStarted(generation)
+        return { lineage: [1, generation], frames: 100 }
+      },
+      async assemble(_order, { lineage }) {
+        if (lineage[1] === 1) throw failure('ChunkDamaged', 'chunk 1 is no longer in the storage as it was made')
+        return { bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }
+      },
+    })
+    await video.reached('completed')
+    await video.remove()
+    return video
+  },
+
+  async 'cancelled-while-resuming'(stage) {
+    const video: StagedVideo = await stage.start({
+      async render({ generation }) {
+        await video.tellStarted(generation, 'gone')
+        throw failure('WorkerLost', 'the node worker left its render', { progress: progressAt(generation, 1, 5) })
+      },
+    })
+    await until('the render to be lost', async () => (await video.memo()).attempts !== undefined)
+    await video.cancel()
+    await video.remove()
+    return video
+  },
+
+  async 'cancelled-while-assembled'(stage) {
+    const video: StagedVideo = await stage.start({ assemble: untilCancelled })
+    await until('the file', async () => (await video.memo()).progressFloor === 99)
+    await video.cancel()
     await video.remove()
     return video
   },

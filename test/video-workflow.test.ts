@@ -13,10 +13,10 @@ import { untilCancelled } from './video-stories.js'
 const stage = await openStage()
 after(() => stage[Symbol.asyncDispose]())
 
-const rendered = { chunks: 2, frames: 100 }
+const rendered = { lineage: [1, 1], frames: 100 }
 
 function progressAt(chunk: number, step: number, generation = 1): RenderProgress {
-  return { node: 'n1', generation, chunk, chunks: 2, step, steps: 10, secondsLeft: null }
+  return { doing: 'rendering', node: 'n1', generation, chunk, chunks: 2, step, steps: 10, secondsLeft: null }
 }
 
 /** The search attributes and the memo must tell the same. */
@@ -100,11 +100,11 @@ test('a fault of ours is tried three times, then the video fails', async () => {
     async render({ generation }) {
       tries++
       await video.tellStarted(generation)
-      throw failure('RankFailed', 'rank 1: index out of range')
+      throw failure('Internal', 'undefined is not a function')
     },
   })
   const memo = await video.reached('failed')
-  assert.deepEqual(memo.error, { word: 'RankFailed', message: 'rank 1: index out of range' })
+  assert.deepEqual(memo.error, { word: 'Internal', message: 'undefined is not a function' })
   assert.equal(tries, 3)
   await video.remove()
 })

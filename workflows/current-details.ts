@@ -1,6 +1,6 @@
 import { type ChunkPlan, chunkPlan, orderFrames } from './chunk-plan.js'
 import { analysisRate, type Order, type StoredFile } from './order.js'
-import type { VideoMemo } from './video.js'
+import type { Attempts, EndedAttempt, VideoMemo } from './video.js'
 import { guidancePasses } from './work.js'
 
 /** A video at a glance for the Temporal web UI, in Markdown. Live progress is in the heartbeat of the pending `render`. */
@@ -13,7 +13,7 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
     row('---', '---'),
     ...(memo.node ? [row('node', `${memo.node}, generation ${memo.generation ?? 1}`)] : []),
     ...(memo.phase === 'processing' && memo.node
-      ? [row('chunk and step', 'live under Pending Activities, `render`')]
+      ? [row('chunk and step', 'live under Pending Activities, `render` or `attach`')]
       : []),
     ...(memo.progressFloor ? [row('reached', `${memo.progressFloor} %`)] : []),
     row(
@@ -43,12 +43,37 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
       : []),
     ...(memo.expiresAt ? [row('kept until', new Date(memo.expiresAt).toISOString())] : []),
     row('API', `\`GET /v1/videos/${order.videoId}\``),
+    ...attemptRows(memo.attempts),
   ].join('\n')
 }
 
 /** "4 × 81", or "3 × 81 + 41" where the last chunk is shorter. */
 const chunksOf = ({ chunks, framesPerChunk, lastFrames }: ChunkPlan): string =>
   lastFrames === framesPerChunk ? `${chunks} × ${framesPerChunk}` : `${chunks - 1} × ${framesPerChunk} + ${lastFrames}`
+
+/** What ended early, newest last, and why. */
+function attemptRows(attempts: Attempts | undefined): string[] {
+  if (!attempts) return []
+  const { count, newest } = attempts
+  const line = ({ at, generation, node, chunk, step, word, message }: EndedAttempt) =>
+    [
+      new Date(at).toISOString().slice(0, 19),
+      `${generation}${node === undefined ? '' : ` on ${node}`}`,
+      chunk === undefined ? '' : `chunk ${chunk}, step ${step ?? 0}`,
+      `**${word}**: ${inOneCell(message)}`,
+    ].join(' | ')
+  return [
+    ...[
+      '',
+      `### What has interrupted it (${count > newest.length ? `the last ${newest.length} of ${count}` : count})`,
+      '',
+    ],
+    '| when | generation | reached | why |',
+    '| --- | --- | --- | --- |',
+    ...newest.map((attempt) => `| ${line(attempt)} |`),
+  ]
+}
+
 const row = (name: string, value: string): string => `| ${name} | ${value} |`
 const stored = (file: StoredFile): string => `\`${file.key}\`, ${megabytes(file.bytes)}`
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`

@@ -1,3 +1,6 @@
+import type { FailureWord } from './failures.js'
+import type { RenderProgress } from './progress.js'
+
 /** Task queues. `videos` needs S3 only, `media` needs ffmpeg, `gaudi` has one slot a node. */
 export const queues = { videos: 'videos', media: 'media', gaudi: 'gaudi' } as const
 
@@ -19,9 +22,20 @@ export const deleteUpdate = 'delete'
  */
 export const cancelUpdate = 'cancel'
 
-/** Signal of a `render` activity to its workflow: it has begun on a node (`RenderStarted`). */
+/** Signal of a `render` or `attach` activity to its workflow: it has begun on a node (`RenderStarted`). */
 export const renderStartedSignal = 'renderStarted'
 export type RenderStarted = { node: string; generation: number; at: number }
+
+/** Signal of a `render` or `attach` activity: its ranks broke, and its runner has them go on (`RenderInterrupted`). */
+export const renderInterruptedSignal = 'renderInterrupted'
+export type RenderInterrupted = RenderStarted & { word: FailureWord; message: string; chunk: number; step: number }
+
+/**
+ * Update by a node's worker that finds its runner with a render which nobody there follows (`NodeBack`). Answers whether the video
+ * still wants it from this node: then an `attach` comes to the node's queue at once; else the worker ends the job.
+ */
+export const nodeBackUpdate = 'nodeBack'
+export type NodeBack = { node: string; generation: number; progress?: RenderProgress }
 
 /** `ApplicationFailure.type` with which the `delete` update is refused while the video is processed. */
 export const deleteRefused = 'VideoIsProcessing'

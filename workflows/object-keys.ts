@@ -8,10 +8,13 @@ export const objectKeys = {
   prepared: (id: string) => `videos/${id}/prepared/`,
   preparedReference: (id: string, extension: string) => `videos/${id}/prepared/reference.${extension}`,
   preparedVoice: (id: string, index: number) => `videos/${id}/prepared/voice-${index + 1}.wav`,
-  chunkSegment: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.mp4`,
-  chunkState: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.state`,
+  /** A chunk's objects carry the generation that made them: only its own render writes them, and no late one can mix in. */
+  chunkSegment: (id: string, chunk: number, generation: number) => `${chunkName(id, chunk, generation)}.mp4`,
+  chunkState: (id: string, chunk: number, generation: number) => `${chunkName(id, chunk, generation)}.state`,
   /** Written last: a chunk with a mark is in S3 whole. */
-  chunkMark: (id: string, chunk: number) => `videos/${id}/chunks/${chunkName(chunk)}.json`,
+  chunkMark: (id: string, chunk: number, generation: number) => `${chunkName(id, chunk, generation)}.json`,
+  /** Which generation made each of the chunks that this one goes on from; none for one that began at the first chunk. */
+  lineage: (id: string, generation: number) => `videos/${id}/chunks/lineage.g${generation}.json`,
   chunks: (id: string) => `videos/${id}/chunks/`,
   output: (id: string) => `videos/${id}/output.mp4`,
   node: (node: string) => `nodes/${node}.json`,
@@ -21,4 +24,5 @@ export const objectKeys = {
   claims: 'claims/',
 } as const
 
-const chunkName = (chunk: number): string => String(chunk).padStart(4, '0')
+const chunkName = (id: string, chunk: number, generation: number): string =>
+  `videos/${id}/chunks/${String(chunk).padStart(4, '0')}.g${generation}`

@@ -7,7 +7,7 @@ export const ownFaultLimit = 3
 
 /**
  * Runs an activity, and runs it again after a fault of ours, until it has failed three times. The world's faults never
- * come here: the server tries again by the activity's retry policy. The client's are thrown at once.
+ * come here: the server tries again by the activity's retry policy. All others are thrown at once.
  */
 export async function despiteOwnFaults<T>(run: () => Promise<T>): Promise<T> {
   for (let faults = 1; ; faults++) {
@@ -15,7 +15,8 @@ export async function despiteOwnFaults<T>(run: () => Promise<T>): Promise<T> {
       return await run()
     } catch (error) {
       const failure = readFailure(error)
-      if (failures[failure.word] === 'client' || faults === ownFaultLimit) throw error
+      // A fault of the world comes here only where the server was told not to try it again.
+      if (failures[failure.word] !== 'service' || faults === ownFaultLimit) throw error
       logFault(failure, faults)
     }
   }

@@ -1,5 +1,10 @@
-/** What `render` heartbeats every 250–500 ms: real positions, below 1 KB. `chunk` and `step` count finished ones. */
+/**
+ * What `render` and `attach` heartbeat every 250–500 ms: real positions, below 1 KB. `chunk` and `step` count finished ones; they
+ * stand still while what an interruption has cost is done again.
+ */
 export type RenderProgress = {
+  /** `resuming` from the moment something broke, or was taken up again, until steps are done again. */
+  doing: 'rendering' | 'resuming'
   node: string
   generation: number
   chunk: number
@@ -14,4 +19,11 @@ export type RenderProgress = {
 export function percentDone({ chunk, chunks, step, steps }: RenderProgress): number {
   const done = (chunk * steps + step) / (chunks * steps)
   return Math.max(0, Math.min(99, Math.floor(done * 100)))
+}
+
+type Position = Pick<RenderProgress, 'chunk' | 'step'>
+
+/** The later of two positions of one video. */
+export function later<P extends Position>(one: P, other: P): P {
+  return other.chunk > one.chunk || (other.chunk === one.chunk && other.step > one.step) ? other : one
 }

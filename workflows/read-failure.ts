@@ -1,18 +1,27 @@
-import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common'
+import { ActivityFailure, ApplicationFailure, TimeoutFailure, TimeoutType } from '@temporalio/common'
 import { isCancellation } from '@temporalio/workflow'
 import { type FailureWord, failureWord } from './failures.js'
 import type { RenderProgress } from './progress.js'
 
 /** An activity's failure as the workflow decides on it. `progress` is how far a render had come, where that is known. */
-export type ReadFailure = { word: FailureWord; message: string; progress: RenderProgress | undefined }
+export type ReadFailure = {
+  word: FailureWord
+  message: string
+  progress: RenderProgress | undefined
+  /** It went silent; a worker that leaves in good order says so. */
+  silent?: boolean
+}
 
 /** Reads the failure of an activity. What is no activity failure (a cancellation, a bug in the workflow) is thrown on. */
 export function readFailure(error: unknown): ReadFailure {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error
   const { cause } = error
   if (cause instanceof TimeoutFailure) {
-    const message = `the worker of ${error.activityType} was lost (${cause.message})`
-    return { word: 'WorkerLost', message, progress: progressIn(cause.lastHeartbeatDetails) }
+    const progress = progressIn(cause.lastHeartbeatDetails)
+    if (cause.timeoutType === TimeoutType.SCHEDULE_TO_START)
+      return { word: 'NodeGone', message: 'the node did not take its render up again', progress }
+    const message = `the worker that did ${error.activityType} was not heard of any more`
+    return { word: 'WorkerLost', message, progress, silent: true }
   }
   if (cause instanceof ApplicationFailure) {
     // The SDK's own word for a worker that is stopped in the middle of an activity.

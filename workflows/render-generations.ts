@@ -1,102 +1,232 @@
-import {
-  ActivityCancellationType,
-  CancellationScope,
-  log,
-  setHandler,
-  sleep,
-  defineSignal,
-  proxyActivities,
-} from '@temporalio/workflow'
-import { chunkPlan, orderFrames } from './chunk-plan.js'
+import { CancellationScope, defineSignal, defineUpdate, log, setHandler, sleep } from '@temporalio/workflow'
 import { failures } from './failures.js'
-import { queues, type RenderStarted, renderStartedSignal } from './names.js'
+import {
+  type NodeBack,
+  nodeBackUpdate,
+  type RenderInterrupted,
+  renderInterruptedSignal,
+  type RenderStarted,
+  renderStartedSignal,
+} from './names.js'
 import type { Order } from './order.js'
 import { logFault, ownFaultLimit } from './own-faults.js'
-import { percentDone } from './progress.js'
-import { readFailure } from './read-failure.js'
-import type { Prepared, Rendered, VideoActivities } from './video-activities.js'
+import { percentDone, type RenderProgress } from './progress.js'
+import { type ReadFailure, readFailure } from './read-failure.js'
+import { type RenderAttempt, runAttempt } from './render-attempt.js'
+import type { EndedAttempt } from './video.js'
+import type { Prepared, Rendered } from './video-activities.js'
 import type { VideoRecord } from './video-record.js'
 
 const renderStarted = defineSignal<[RenderStarted]>(renderStartedSignal)
-
-/** A render that was begun goes before all that wait: somebody has been waiting for it longest. */
-const firstPriority = 1
+const renderInterrupted = defineSignal<[RenderInterrupted]>(renderInterruptedSignal)
+const nodeBack = defineUpdate<boolean, [NodeBack]>(nodeBackUpdate)
 
 const longestPauseMs = 300_000
 
-/**
- * Renders the video, generation after generation, until one succeeds. The server never retries a render (a retry would go
- * to the back of the queue); what failed decides here: the client's faults end it, ours end it at the third, the world's
- * never do. Each generation goes on from the last chunk in S3.
- */
-export async function renderGenerations(order: Order, prepared: Prepared, record: VideoRecord): Promise<Rendered> {
-  let generation = 1
-  const scope = CancellationScope.current()
-  setHandler(renderStarted, (started) => {
-    // A word from an earlier generation, or one that crossed a deletion, changes nothing any more.
-    if (started.generation !== generation || scope.consideredCancelled) return
-    record.now(`rendering on ${started.node} since ${new Date(started.at).toISOString()}`)
-    record.change({
-      phase: 'processing',
-      node: started.node,
-      generation,
-      startedAt: record.memo.startedAt ?? started.at,
-    })
-  })
+/** A node that went silent for its heartbeat timeout has this long left; one whose worker said that it leaves, a restart's time. */
+const attachWithinMs = { silent: 10_000, left: 40_000 }
 
-  let ownFaults = 0
-  let fruitless = 0
-  for (; ; generation++) {
-    record.now(generation === 1 ? 'waiting for a node' : `waiting for a node again, generation ${generation}`)
+/** A render that is taken up again and again on its node without getting anywhere is begun anew after so many times. */
+const attachLimit = 3
+
+/**
+ * Renders the video, attempt after attempt, until one succeeds. What ended decides what follows: a lost worker's render is taken up
+ * again on its node, whose ranks have gone on; a lost node's is rendered anew from the last chunk in S3, on any node,
+ * before all that wait. The client's faults end it, ours end it at the third, the world's never do.
+ *
+ * Generations go on from `after`: a second time round, when a finished chunk was found damaged.
+ */
+export class RenderGenerations {
+  readonly #order: Order
+  readonly #prepared: Prepared
+  readonly #record: VideoRecord
+  readonly #scope = CancellationScope.current()
+  /** The newest ever tried. */
+  #newest = 0
+  /** The newest generation that began on a node, as far as is known, and where. */
+  #begun: { generation: number; node: string } | undefined
+  #running: { attempt: RenderAttempt; began: boolean } | undefined
+  /** A worker that is back at its render, and who waits to hear of it. */
+  #back: NodeBack | undefined
+  #heardBack: () => void = () => {}
+  #ownFaults = 0
+  #fruitless = 0
+  #attaches = 0
+
+  constructor(order: Order, prepared: Prepared, record: VideoRecord) {
+    this.#order = order
+    this.#prepared = prepared
+    this.#record = record
+    setHandler(renderStarted, (started) => this.#onStarted(started))
+    setHandler(renderInterrupted, (interrupted) => this.#onInterrupted(interrupted))
+    setHandler(nodeBack, (back) => this.#onBack(back))
+  }
+
+  /** May be asked again, when a chunk of what it gave is found damaged. */
+  async render(why?: string): Promise<Rendered> {
     try {
-      const rendered = await renderOnce(order, prepared, generation)
-      generation = 0 // whatever is still said of a render is late
-      return rendered
-    } catch (error) {
-      const failure = readFailure(error)
-      const reached = failure.progress ? percentDone(failure.progress) : 0
-      const floor = record.memo.progressFloor ?? 0
-      switch (failures[failure.word]) {
-        case 'client':
-          throw error
-        case 'service':
-          ownFaults++
-          if (ownFaults === ownFaultLimit) throw error
-          logFault(failure, ownFaults)
-          break
-        case 'world':
-          log.warn('the render ended early', { word: failure.word, message: failure.message, generation, reached })
-          break
+      for (let next = this.#anew(why); ; ) {
+        this.#record.now(doingOf(next))
+        try {
+          const outcome = await this.#run(next)
+          if (!('back' in outcome)) return outcome
+          next = this.#onNodeBack(outcome.back, next)
+        } catch (error) {
+          next = await this.#afterFailure(readFailure(error), next, error)
+        }
       }
-      if (record.memo.node !== undefined || reached > floor) {
-        record.change({ progressFloor: Math.max(floor, reached) }, ['node'])
-      }
-      fruitless = reached > floor ? 0 : fruitless + 1
-      await pause(fruitless, record)
+    } finally {
+      this.#running = undefined // whatever is still said of a render is late
     }
+  }
+
+  #anew(why?: string): RenderAttempt {
+    this.#newest++
+    this.#attaches = 0
+    return { kind: 'render', generation: this.#newest, ...(why !== undefined && { why }) }
+  }
+
+  /**
+   * Runs an attempt until it ends, or until its node's worker is found to have been started anew: then the attempt, of which
+   * nobody will hear again, is left behind. A later one that only waits in the queue is taken out of it.
+   */
+  async #run(attempt: RenderAttempt): Promise<Rendered | { back: NodeBack }> {
+    const running = { attempt, began: false }
+    this.#running = running
+    const scope = new CancellationScope()
+    const work = scope.run(() => runAttempt(attempt, this.#order, this.#prepared))
+    work.catch(() => {})
+    const heard = await Promise.race([work, this.#untilBack()])
+    if (heard !== 'back') return heard
+    const back = this.#takeBack()
+    if (back.generation < attempt.generation) {
+      scope.cancel()
+      const ended = await work.catch(() => undefined)
+      if (ended) return ended
+    }
+    return { back }
+  }
+
+  /** No condition: that would be cancelled at once, and a render has to be waited for. */
+  async #untilBack(): Promise<'back'> {
+    if (this.#back === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#heardBack = resolve
+      })
+    }
+    return 'back'
+  }
+
+  #takeBack(): NodeBack {
+    const back = this.#back
+    if (back === undefined) throw new Error('nobody is back')
+    this.#back = undefined
+    return back
+  }
+
+  #onNodeBack({ node, generation, progress }: NodeBack, left: RenderAttempt): RenderAttempt {
+    const message = 'the node’s worker was started anew'
+    this.#record.ended(endedAttempt({ word: 'WorkerLost', message }, left, node, progress))
+    log.info('the render is taken up again', { word: 'WorkerLost', node, generation })
+    return { kind: 'attach', generation, node, withinMs: attachWithinMs.silent, why: message }
+  }
+
+  /** What follows a failure; throws it where nothing does. */
+  async #afterFailure(failure: ReadFailure, ended: RenderAttempt, error: unknown): Promise<RenderAttempt> {
+    const { word, message, progress } = failure
+    const { generation } = ended
+    const node = this.#nodeOf(ended, progress)
+    const reached = progress ? percentDone(progress) : 0
+    const floor = this.#record.memo.progressFloor ?? 0
+    const to = { progressFloor: Math.max(floor, reached) }
+    this.#record.ended(endedAttempt(failure, ended, node, progress), to, ['node'])
+    switch (failures[word]) {
+      case 'client':
+      case 'runner':
+        throw error
+      case 'service':
+        this.#ownFaults++
+        if (this.#ownFaults === ownFaultLimit) throw error
+        logFault(failure, this.#ownFaults)
+        break
+      case 'world':
+        log.warn('the render ended early', { word, message, generation, node, reached })
+        break
+    }
+    if (reached > floor) {
+      this.#fruitless = 0
+      this.#attaches = 0
+    }
+    if (word === 'WorkerLost' && node !== undefined && this.#attaches < attachLimit) {
+      this.#attaches++
+      const withinMs = failure.silent ? attachWithinMs.silent : attachWithinMs.left
+      return { kind: 'attach', generation, node, withinMs, why: message }
+    }
+    if (reached <= floor && word !== 'Drained') this.#fruitless++
+    await this.#pause()
+    return this.#anew(node === undefined ? message : `${node}: ${message}`)
+  }
+
+  #nodeOf(attempt: RenderAttempt, progress: RenderProgress | undefined): string | undefined {
+    if (attempt.kind === 'attach') return attempt.node
+    return this.#begun?.generation === attempt.generation ? this.#begun.node : progress?.node
+  }
+
+  /** The first try after a success or progress follows at once; those that got nowhere wait 1, 2, 4 … 300 s. */
+  async #pause(): Promise<void> {
+    if (this.#fruitless < 2) return
+    const ms = Math.min(longestPauseMs, 1000 * 2 ** (this.#fruitless - 2))
+    this.#record.now(`tried in vain ${this.#fruitless} times, waiting ${ms / 1000} s`)
+    await Promise.race([sleep(ms), this.#untilBack()])
+  }
+
+  #onStarted({ node, generation, at }: RenderStarted): void {
+    const running = this.#running
+    // A word from an earlier generation, or one that crossed a deletion, changes nothing any more.
+    if (running?.attempt.generation !== generation || this.#scope.consideredCancelled) return
+    running.began = true
+    this.#begun = { node, generation }
+    this.#record.now(`rendering on ${node} since ${new Date(at).toISOString()}`)
+    this.#record.change({ phase: 'processing', node, generation, startedAt: this.#record.memo.startedAt ?? at })
+  }
+
+  #onInterrupted({ at, node, generation, word, message, chunk, step }: RenderInterrupted): void {
+    if (this.#running?.attempt.generation !== generation || this.#scope.consideredCancelled) return
+    this.#record.ended({ at, node, generation, word, message, chunk, step })
+  }
+
+  /** Whether the video still wants this generation from this node. */
+  #onBack(back: NodeBack): boolean {
+    const running = this.#running
+    if (!running || this.#scope.consideredCancelled) return false
+    const { attempt, began } = running
+    if (back.generation < (this.#begun?.generation ?? 0) || back.generation > attempt.generation) return false
+    const isOnItsWay = attempt.kind === 'attach' && !began
+    if (!isOnItsWay) {
+      const { progress } = back
+      const floor = this.#record.memo.progressFloor ?? 0
+      if (progress && percentDone(progress) > floor) this.#record.change({ progressFloor: percentDone(progress) })
+      this.#back = back
+      this.#heardBack()
+    }
+    return true
   }
 }
 
-function renderOnce(order: Order, prepared: Prepared, generation: number): Promise<Rendered> {
-  const { chunks } = chunkPlan(orderFrames(order))
-  const { render } = proxyActivities<Pick<VideoActivities, 'render'>>({
-    taskQueue: queues.gaudi,
-    // Longer than any video takes; no limit to the wait for a node.
-    startToCloseTimeout: '12 hours',
-    heartbeatTimeout: '30 seconds',
-    retry: { maximumAttempts: 1 },
-    // A cancelled render is over when its node is idle, not when it was asked to stop.
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    summary: `generation ${generation}: ${chunks} chunks × ${order.steps} steps`,
-    ...(generation > 1 && { priority: { priorityKey: firstPriority } }),
-  })
-  return render({ order, prepared, generation })
+function doingOf(attempt: RenderAttempt): string {
+  if (attempt.kind === 'attach') return `resuming on ${attempt.node}`
+  return attempt.generation === 1 ? 'waiting for a node' : `waiting for a node again, generation ${attempt.generation}`
 }
 
-/** The first try after a success or progress follows at once; those that got nowhere wait 1, 2, 4 … 300 s. */
-async function pause(fruitless: number, record: VideoRecord): Promise<void> {
-  if (fruitless < 2) return
-  const ms = Math.min(longestPauseMs, 1000 * 2 ** (fruitless - 2))
-  record.now(`tried in vain ${fruitless} times, waiting ${ms / 1000} s`)
-  await sleep(ms)
+function endedAttempt(
+  { word, message }: Pick<ReadFailure, 'word' | 'message'>,
+  { generation }: RenderAttempt,
+  node: string | undefined,
+  progress: RenderProgress | undefined,
+): EndedAttempt {
+  return {
+    ...{ at: Date.now(), generation, word, message },
+    ...(node !== undefined && { node }),
+    ...(progress && { chunk: progress.chunk, step: progress.step }),
+  }
 }

@@ -15,8 +15,14 @@ export type RenderRequest = {
   generation: number
 }
 
-/** The chunks in S3 that make the whole picture track, at `renderFps(order.fps)`. */
-export type Rendered = { chunks: number; frames: number }
+/** What `attach` follows: the job that a render of this generation has submitted. */
+export type AttachRequest = Pick<RenderRequest, 'order' | 'generation'>
+
+/**
+ * The chunks in S3 that make the whole picture track, at `renderFps(order.fps)`. `lineage` says which generation made each,
+ * from the first on: what an older one may still write besides is nobody's.
+ */
+export type Rendered = { lineage: number[]; frames: number }
 
 /**
  * Side effects of the video workflow. Each may run more than once for the same video, and says what went wrong with an
@@ -27,6 +33,8 @@ export type VideoActivities = {
   prepare(order: Order): Promise<Prepared>
   /** Queue `gaudi`: renders on one node, from the last chunk that lies in S3; heartbeats `RenderProgress`. */
   render(request: RenderRequest): Promise<Rendered>
+  /** Queue `gaudi-<node>`: follows a render that the node's runner holds, to its end, as `render` does; never submits one. */
+  attach(request: AttachRequest): Promise<Rendered>
   /** Queue `media`: makes the finished file of the chunks and the uploaded sound. */
   assemble(order: Order, rendered: Rendered): Promise<VideoFile>
   /** Queue `videos`: removes what was made of a video's inputs, and leaves those. */

@@ -3,10 +3,13 @@ import { setCurrentDetails, upsertMemo, upsertSearchAttributes } from '@temporal
 import { currentDetails } from './current-details.js'
 import { searchAttributes, videoMemoKey } from './names.js'
 import { queuedMemo } from './queued-memo.js'
-import type { VideoInput, VideoMemo } from './video.js'
+import type { EndedAttempt, VideoInput, VideoMemo } from './video.js'
 
 const phaseKey = defineSearchAttributeKey(searchAttributes.phase, SearchAttributeType.KEYWORD)
 const changedAtKey = defineSearchAttributeKey(searchAttributes.changedAt, SearchAttributeType.DATETIME)
+
+const keptAttempts = 5
+const messageLimit = 200
 
 /**
  * The video as others see it. The one place that writes memo, search attributes and the web UI's details, so that they
@@ -30,6 +33,13 @@ export class VideoRecord {
   now(doing: string): void {
     this.#doing = doing
     setCurrentDetails(currentDetails(this.#input.order, this.#memo, doing))
+  }
+
+  /** Adds an attempt that ended early to what changes besides. */
+  ended(attempt: EndedAttempt, to: Partial<VideoMemo> = {}, forget: 'node'[] = []): void {
+    const { count, newest } = this.#memo.attempts ?? { count: 0, newest: [] }
+    const short = { ...attempt, message: attempt.message.slice(0, messageLimit) }
+    this.change({ ...to, attempts: { count: count + 1, newest: [...newest, short].slice(-keptAttempts) } }, forget)
   }
 
   /** Changes what everybody sees; `forget` names what is no longer so. */

@@ -11,11 +11,11 @@ import {
   setHandler,
   sleep,
 } from '@temporalio/workflow'
-import { failures } from './failures.js'
+import { type FailureWord, isOurFault } from './failures.js'
 import { cancelRefused, cancelUpdate, deleteRefused, deleteUpdate, queues } from './names.js'
 import { despiteOwnFaults, logFault } from './own-faults.js'
 import { readFailure } from './read-failure.js'
-import { renderGenerations } from './render-generations.js'
+import { RenderGenerations } from './render-generations.js'
 import { isOver, type VideoInput, type VideoMemo } from './video.js'
 import type { VideoActivities } from './video-activities.js'
 import { VideoRecord } from './video-record.js'
@@ -45,7 +45,8 @@ const { assemble } = proxyActivities<Pick<VideoActivities, 'assemble'>>({
   taskQueue: queues.media,
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '30 seconds',
-  retry: worldRetry,
+  // The render's to mend, not another try's.
+  retry: { ...worldRetry, nonRetryableErrorTypes: ['ChunkDamaged' satisfies FailureWord] },
   cancellationType: whenEnded,
   summary: 'chunks and the uploaded sound to one file',
 })
@@ -164,12 +165,22 @@ function refuseWhenOver({ phase }: VideoMemo): void {
 async function make({ order }: VideoInput, record: VideoRecord): Promise<Partial<VideoMemo>> {
   record.now('being prepared')
   const prepared = await despiteOwnFaults(() => prepare(order))
-  const rendered = await renderGenerations(order, prepared, record)
-  record.now('being assembled')
-  // No render is pending from here on, so the last word on progress must be here.
-  record.change({ phase: 'processing', progressFloor: 99 }, ['node'])
-  const file = await despiteOwnFaults(() => assemble(order, rendered))
-  return { phase: 'completed', file }
+  const generations = new RenderGenerations(order, prepared, record)
+  for (let why: string | undefined; ; ) {
+    const rendered = await generations.render(why)
+    record.now('being assembled')
+    // No render is pending from here on, so the last word on progress must be here.
+    record.change({ phase: 'processing', progressFloor: 99 }, ['node'])
+    try {
+      const file = await despiteOwnFaults(() => assemble(order, rendered))
+      return { phase: 'completed', file }
+    } catch (error) {
+      const { word, message } = readFailure(error)
+      if (word !== 'ChunkDamaged') throw error
+      log.warn('a finished chunk is rendered again', { word, message })
+      why = message
+    }
+  }
 }
 
 /** Objects that are to go must go: a fault of ours only delays it. */
@@ -190,6 +201,6 @@ const cancelled = { phase: 'cancelled', error: { word: 'Cancelled', message: 'th
 function endingOf(error: unknown): Partial<VideoMemo> {
   if (isCancellation(error)) return cancelled
   const { word, message } = readFailure(error)
-  if (failures[word] === 'service') log.error('the video failed by a fault of ours', { word, message })
+  if (isOurFault(word)) log.error('the video failed by a fault of ours', { word, message })
   return { phase: 'failed', error: { word, message } }
 }

@@ -23,6 +23,19 @@ export const unfinishedPhases = ['queued', 'processing'] as const satisfies read
 /** What went wrong, in words for the video's owner. */
 export type VideoError = { word: FailureWord; message: string }
 
+/** A render that ended early, or broke and went on by itself: for the receipt, and for who watches. */
+export type EndedAttempt = VideoError & {
+  at: number
+  generation: number
+  node?: string
+  /** How far the video had come: finished chunks and, within the next, finished steps. */
+  chunk?: number
+  step?: number
+}
+
+/** All that ended early are counted, the newest five kept. */
+export type Attempts = { count: number; newest: EndedAttempt[] }
+
 /** The finished file. */
 export type VideoFile = { bytes: number; sha256: string; frames: number; seconds: number }
 
@@ -50,8 +63,9 @@ export type VideoMemo = {
   /** When it was completed, failed or was cancelled. */
   endedAt?: number
   expiresAt?: number
-  /** Which attempt renders now, from 1; the runner's fence. */
+  /** Which render is, or was last, under way on a node, from 1; the runner's fence. */
   generation?: number
+  attempts?: Attempts
   node?: string
   /** Progress in percent below which no answer may fall: what an earlier attempt had reached. */
   progressFloor?: number

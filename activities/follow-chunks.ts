@@ -1,0 +1,92 @@
+import { type JobRef, type Progress, RunnerCallFailed } from '../gaudi-runner/runner-client.js'
+import type { Log } from '../infra/log.js'
+import type { Rendered } from '../workflows/video-activities.js'
+import type { Attendance, Position, RenderDependencies } from './attended-render.js'
+import { ChunkCopies } from './chunk-copies.js'
+import { failure } from './failure.js'
+import { followJob } from './follow-job.js'
+import { jobFailure } from './runner-failure.js'
+import { storeChunk } from './store-chunk.js'
+import type { StoredChunks } from './stored-chunks.js'
+
+type Following = { job: JobRef; done: StoredChunks; attendance: Attendance; log: Log }
+
+/**
+ * Follows a job of the node's runner to its end and copies each chunk to S3 as it comes. `begin` makes sure that the runner
+ * has the job. However it ends, the runner is idle again, unless it is away or the ranks are to go on.
+ */
+export async function followChunks(
+  { store, runner, isLeaving }: RenderDependencies,
+  { job, done, attendance, log }: Following,
+  begin: (signal: AbortSignal) => Promise<void>,
+): Promise<Rendered> {
+  await using copies = new ChunkCopies({
+    done,
+    generation: job.generation,
+    copy: (chunk, framesBefore, signal) => storeChunk(store, { runner, job, signal }, chunk, framesBefore),
+    signal: attendance.signal,
+    onRetry: (err, chunk) => log.warn({ event: 'copy-again', chunk, err }, `chunk ${chunk} is copied again`),
+  })
+  attendance.from(done.lineage.length)
+  try {
+    await begin(copies.signal)
+    const rendered = await follow()
+    await leave()
+    return rendered
+  } catch (error) {
+    if (attendance.endsJob(error)) await leave()
+    throw error
+  }
+
+  async function follow(): Promise<Rendered> {
+    for await (const event of followJob(runner, job, { signal: copies.signal })) {
+      switch (event.event) {
+        case 'progress':
+          attendance.at(position(event.progress))
+          break
+        case 'chunk':
+          copies.add(event.chunk)
+          break
+        case 'interrupted': {
+          const { chunk, step } = event.interrupted
+          const how = { ...jobFailure(event.interrupted), chunk, step }
+          log.warn(
+            { event: 'interrupted', word: how.word, chunk, step },
+            `the render resumes by itself: ${how.message}`,
+          )
+          attendance.interrupted(how)
+          break
+        }
+        case 'finished':
+          return await copies.finished()
+        case 'failed': {
+          const { word, message } = jobFailure(event.failed)
+          // Where the node is to blame, what it has finished is still worth having.
+          if (word === 'RunnerLost') await copies.finished().catch(() => {})
+          throw failure(word, message)
+        }
+        case 'aborted':
+          await copies.finished()
+          throw isLeaving()
+            ? failure('Drained', 'its node was taken out of service after the running chunk')
+            : failure('RunnerLost', 'the job was stopped on its node')
+      }
+    }
+    throw failure('Internal', 'the events of the job ended before the job')
+  }
+
+  /** Stops the job where it still runs, and has the runner forget it. A failure here changes nothing for the video. */
+  async function leave(): Promise<void> {
+    try {
+      await runner.abort(job)
+      await runner.release(job)
+    } catch (err) {
+      if (err instanceof RunnerCallFailed && err.status === 'ABORTED') return // it holds the job no more
+      log.warn({ event: 'not-left', err }, 'the runner did not let go of the job')
+    }
+  }
+}
+
+function position({ chunk, chunks, step, steps, secondsLeft }: Progress): Position {
+  return { chunk, chunks, step, steps, secondsLeft: secondsLeft < 0 ? null : secondsLeft }
+}

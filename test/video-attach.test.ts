@@ -1,0 +1,215 @@
+import { Context } from '@temporalio/activity'
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { failure } from '../activities/failure.js'
+import type { VideoMemo } from '../workflows/video.js'
+import type { AttachRequest } from '../workflows/video-activities.js'
+import { openStage, type StagedVideo } from './video-stage.js'
+import { progressAt, untilCancelled } from './video-stories.js'
+
+const stage = await openStage()
+after(() => stage[Symbol.asyncDispose]())
+
+const rendered = { lineage: [1, 1], frames: 100 }
+
+/** A promise, and what resolves it. */
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+const words = ({ attempts }: VideoMemo) => attempts?.newest.map(({ word }) => word) ?? []
+
+test('a render whose worker leaves is taken up again on its node, and progress is kept meanwhile', async () => {
+  const requests: (AttachRequest & { queue: string })[] = []
+  const { opened, open } = gate()
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      await video.tellStarted(generation)
+      throw failure('WorkerLost', 'the node worker left its render', { progress: progressAt(1, 1, 5) })
+    },
+    async attach(request) {
+      requests.push({ ...request, queue: Context.current().info.taskQueue })
+      await opened
+      await video.tellStarted(request.generation)
+      return rendered
+    },
+  })
+  const memo = await video.reached('processing')
+  while ((await video.memo()).progressFloor === undefined) await sleep(20)
+  assert.equal((await video.memo()).progressFloor, 75)
+  open()
+  const done = await video.reached('completed')
+  assert.deepEqual(
+    requests.map(({ generation, queue }) => [generation, queue]),
+    [[1, 'gaudi-n1']],
+  )
+  assert.equal(done.generation, 1)
+  assert.equal(done.startedAt, memo.startedAt)
+  assert.deepEqual(done.attempts?.count, 1)
+  const [{ at = 0, ...attempt } = {}] = done.attempts?.newest ?? []
+  assert.ok(at > 0)
+  assert.deepEqual(attempt, {
+    ...{ word: 'WorkerLost', message: 'the node worker left its render', generation: 1, node: 'n1', chunk: 1, step: 5 },
+  })
+  await video.remove()
+})
+
+test('a worker that is back at its render is believed at once: nobody waits for the old one to be missed', async () => {
+  const generations: string[] = []
+  const hold = gate()
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      generations.push(`render ${generation}`)
+      await video.tellStarted(generation)
+      await hold.opened // its worker is gone: it says nothing any more
+      return { lineage: [9, 9], frames: 1 }
+    },
+    async attach({ generation }) {
+      generations.push(`attach ${generation}`)
+      await video.tellStarted(generation)
+      return rendered
+    },
+    async assemble(_order, { lineage }) {
+      assert.deepEqual(lineage, rendered.lineage)
+      return { bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }
+    },
+  })
+  await video.reached('processing')
+  assert.equal(await video.tellBack(1, 'n1', progressAt(1, 1, 0)), true)
+  const memo = await video.reached('completed')
+  assert.deepEqual(generations, ['render 1', 'attach 1'])
+  assert.deepEqual(words(memo), ['WorkerLost'])
+  assert.equal(await video.tellBack(1), false) // nothing is rendered any more
+  hold.open()
+  await video.remove()
+})
+
+test('a node that left in good order is given a restart’s time to take its render up again, and no more', async () => {
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      await video.tellStarted(generation, 'gone')
+      throw failure('WorkerLost', 'the node worker left its render', { progress: progressAt(1, 0, 5) })
+    },
+  })
+  while (words(await video.memo()).length < 1) await sleep(20)
+  const { raw } = await video.handle.describe()
+  assert.equal(raw.pendingActivities?.[0]?.activityType?.name, 'attach')
+  const { events } = await video.handle.fetchHistory()
+  const scheduled = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: attributes }) => attributes ?? [])
+  const { taskQueue, scheduleToStartTimeout } = scheduled.at(-1) ?? {}
+  assert.equal(taskQueue?.name, 'gaudi-gone')
+  assert.equal(Number(scheduleToStartTimeout?.seconds), 40)
+  assert.equal((await video.cancel()).phase, 'cancelled')
+  await video.remove()
+})
+
+test('a runner that holds the job no more costs a new generation', async () => {
+  const generations: number[] = []
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      generations.push(generation)
+      await video.tellStarted(generation)
+      if (generation === 1) throw failure('WorkerLost', 'gone', { progress: progressAt(1, 0, 5) })
+      return rendered
+    },
+    async attach() {
+      throw failure('RunnerLost', 'job is not held here', { progress: progressAt(1, 0, 0) })
+    },
+  })
+  const memo = await video.reached('completed')
+  assert.deepEqual(generations, [1, 2])
+  assert.deepEqual(words(memo), ['WorkerLost', 'RunnerLost'])
+  await video.remove()
+})
+
+test('a node that comes back before another has begun goes on; one that comes back later is a stranger', async () => {
+  const generations: string[] = []
+  const queued = gate()
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      generations.push(`render ${generation}`)
+      if (generation === 1) {
+        await video.tellStarted(1)
+        throw failure('RunnerLost', 'away', { progress: progressAt(1, 0, 5) })
+      }
+      if (generation === 2) {
+        queued.open() // on its way to a node: it has not said that it has begun
+        return await untilCancelled()
+      }
+      await video.tellStarted(generation, 'n2')
+      return await untilCancelled()
+    },
+    async attach({ generation }) {
+      generations.push(`attach ${generation}`)
+      await video.tellStarted(generation)
+      throw failure('RunnerLost', 'away again', { progress: progressAt(1, 0, 6) })
+    },
+  })
+  await queued.opened
+  assert.equal(await video.tellBack(1), true)
+  while (!generations.includes('render 3')) await sleep(20)
+  while ((await video.memo()).node !== 'n2') await sleep(20)
+  assert.deepEqual(generations, ['render 1', 'render 2', 'attach 1', 'render 3'])
+  assert.equal(await video.tellBack(1), false)
+  assert.equal(await video.tellBack(2), false)
+  assert.equal((await video.cancel()).phase, 'cancelled')
+  assert.equal(await video.tellBack(3), false)
+  await video.remove()
+})
+
+test('ranks that break three times fail the video at once, with their own words', async () => {
+  const generations: number[] = []
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      generations.push(generation)
+      await video.tellStarted(generation)
+      throw failure('OutOfMemory', 'rank 1: out of memory', { progress: progressAt(1, 1, 2) })
+    },
+  })
+  const memo = await video.reached('failed')
+  assert.deepEqual(memo.error, { word: 'OutOfMemory', message: 'rank 1: out of memory' })
+  assert.deepEqual(generations, [1])
+  await video.remove()
+})
+
+test('a damaged chunk is rendered again, and the video is assembled of what is whole', async () => {
+  const generations: number[] = []
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      generations.push(generation)
+      await video.tellStarted(generation)
+      return { lineage: [1, generation], frames: 100 }
+    },
+    async assemble(_order, { lineage }) {
+      if (lineage[1] === 1) throw failure('ChunkDamaged', 'chunk 1 is no longer in the storage as it was made')
+      return { bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }
+    },
+  })
+  await video.reached('completed')
+  assert.deepEqual(generations, [1, 2])
+  await video.remove()
+})
+
+test('what has interrupted a video is counted, and the newest are kept within 2 KB', async () => {
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      await video.tellStarted(generation)
+      const word = { node: 'n1', generation, at: Date.now(), word: 'RankFailed', message: 'x'.repeat(1000), chunk: 0 }
+      for (let step = 0; step < 7; step++) await video.handle.signal('renderInterrupted', { ...word, step })
+      return rendered
+    },
+  })
+  const { attempts } = await video.reached('completed')
+  assert.equal(attempts?.count, 7)
+  assert.deepEqual(
+    attempts.newest.map(({ step }) => step),
+    [2, 3, 4, 5, 6],
+  )
+  assert.ok(JSON.stringify(attempts).length < 2000)
+  await video.remove()
+})
