@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { storedChunks } from '../activities/chunk-store.js'
+import { storedChunks } from '../activities/stored-chunks.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { Fault } from './chaos-schedule.js'
@@ -142,15 +142,16 @@ function tearSteps(stack: ChaosStack, node: NodeNumber, share: number): void {
   }
 }
 
-/** A video under way with a chunk in S3, and that chunk's number. */
-async function halfDone(users: ChaosUsers, store: ObjectStore): Promise<{ id: string; chunk: number }> {
+/** A video under way with a chunk in S3, that chunk's number, and the generation that made it. */
+async function halfDone(users: ChaosUsers, store: ObjectStore): Promise<{ id: string; chunk: number; made: number }> {
   return until(
     'a chunk of a video under way is in S3',
     async () => {
       for (const { id, status } of users.underWay) {
         if (status !== 'processing') continue
-        const chunk = (await storedChunks(store, id)).count - 1
-        if (chunk >= 0) return { id, chunk }
+        const { lineage } = await storedChunks(store, id)
+        const made = lineage.at(-1)
+        if (made !== undefined) return { id, chunk: lineage.length - 1, made }
       }
       return undefined
     },
@@ -160,8 +161,8 @@ async function halfDone(users: ChaosUsers, store: ObjectStore): Promise<{ id: st
 
 async function tearChunk({ file, share }: Extract<Fault, { kind: 'torn-chunk' }>, injecting: Injecting): Promise<void> {
   const { users, store, stack, watch } = injecting
-  const { id, chunk } = await halfDone(users, store)
-  const key = file === 'segment' ? objectKeys.chunkSegment(id, chunk) : objectKeys.chunkState(id, chunk)
+  const { id, chunk, made } = await halfDone(users, store)
+  const key = file === 'segment' ? objectKeys.chunkSegment(id, chunk, made) : objectKeys.chunkState(id, chunk, made)
   const whole = await store.read(key)
   if (whole) await store.put(key, whole.subarray(0, Math.floor(share * whole.length)), { contentType: 'video/mp4' })
   const node = nodes.find((each) => watch.video(each) === id)
