@@ -15,6 +15,7 @@ import { benchDispatch } from './bench-dispatch.js'
 import { benchDownload } from './bench-download.js'
 import { report } from './bench-report.js'
 import { benchUpload } from './bench-upload.js'
+import { benchWeights } from './bench-weights.js'
 
 const onStack = {
   api: benchApi,
@@ -26,6 +27,7 @@ const onStack = {
 
 const alone = {
   comm: benchComm,
+  weights: benchWeights,
 }
 
 const name = process.argv[2] ?? ''

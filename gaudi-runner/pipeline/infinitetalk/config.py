@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from .diffusers_layout import published_config
+
 # Keys of a config.json that this code knows in one value only, and that value.
 ONLY_KNOWN = {
     "model_type": "i2v",
@@ -70,5 +72,6 @@ class TransformerConfig:
 
     @classmethod
     def read(cls, path: Path) -> TransformerConfig:
-        """Read a config.json."""
-        return cls.from_published(json.loads(path.read_text()))
+        """Read a config.json of either layout. ValueError, OSError or KeyError where it is none."""
+        values = json.loads(path.read_text())
+        return cls.from_published(published_config(values) if "attention_head_dim" in values else values)

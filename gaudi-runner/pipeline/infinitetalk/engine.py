@@ -113,9 +113,9 @@ def _checked(
         weights = check_weights(transformer, folder)
     except WeightsError as error:
         problems += error.problems
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:
         problems.append(f"{folder.config}: {error}")
     problems = group.agree(problems)
     if weights is None or transformer is None or problems:
-        raise WeightsError(folder.root, problems)
+        raise WeightsError(folder, problems)
     return weights, transformer, encoders

@@ -51,8 +51,8 @@ class Lora:
         roles = self.changes.get(name)
         if roles is None:
             return None
-        with self.file.reading() as opened:
-            parts = {role: opened.get_tensor(key).to(device).float() for role, key in roles.items()}
+        with self.file.reading() as tensor:
+            parts = {role: tensor(key).to(device).float() for role, key in roles.items()}
         total = torch.zeros((), device=device)
         for left, right in PAIRS:
             if left in parts:

@@ -1,4 +1,7 @@
-"""Where the published files lie, as users of the original service have them (`/hf` there), and where to get each."""
+"""Where the published files lie, as users of the original service have them (`/hf` there), and where to get each.
+
+The base model comes in two layouts: the original's, and diffusers' (`…-Diffusers`), read where only that one is there.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,8 @@ from pathlib import Path
 
 from .presets import DISTILLED
 
-SHARD = re.compile(r"diffusion_pytorch_model-(\d+)-of-(\d+)\.safetensors")
-
-SOURCES = {
-    "Wan2.1-I2V-14B-480P": "huggingface.co/Wan-AI/Wan2.1-I2V-14B-480P",
-    "InfiniteTalk": "huggingface.co/MeiGen-AI/InfiniteTalk (single and multi)",
-    "chinese-wav2vec2-base": "huggingface.co/TencentGameMate/chinese-wav2vec2-base",
-}
+BASE = "Wan2.1-I2V-14B-480P"
+NUMBERED = re.compile(r"(.*)-(\d+)-of-(\d+)\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -24,41 +22,56 @@ class ModelFolder:
     root: Path
 
     @property
+    def diffusers(self) -> bool:
+        """Whether the base model is there in diffusers' layout and in no other."""
+        return not (self.root / BASE).is_dir() and (self.root / f"{BASE}-Diffusers").is_dir()
+
+    @property
     def base(self) -> Path:
         """Wan2.1: transformer without audio, text and picture encoders, VAE."""
-        return self.root / "Wan2.1-I2V-14B-480P"
+        return self.root / (f"{BASE}-Diffusers" if self.diffusers else BASE)
+
+    @property
+    def sources(self) -> dict[Path, str]:
+        """Where each folder is to be had."""
+        return {
+            self.base: f"huggingface.co/Wan-AI/{self.base.name}",
+            self.root / "InfiniteTalk": "huggingface.co/MeiGen-AI/InfiniteTalk (single and multi)",
+            self.root / "chinese-wav2vec2-base": "huggingface.co/TencentGameMate/chinese-wav2vec2-base",
+        }
 
     @property
     def config(self) -> Path:
         """The transformer's sizes."""
-        return self.base / "config.json"
+        return self.base / "transformer" / "config.json" if self.diffusers else self.base / "config.json"
 
     @property
-    def text_encoder(self) -> Path:
+    def text_encoder(self) -> list[Path]:
         """The weights of umT5."""
-        return self.base / "models_t5_umt5-xxl-enc-bf16.pth"
+        return self._either("models_t5_umt5-xxl-enc-bf16.pth", "text_encoder", "model")
 
     @property
     def tokenizer(self) -> Path:
         """The tokenizer of umT5."""
-        return self.base / "google" / "umt5-xxl" / "tokenizer.json"
+        folder = self.base / "tokenizer" if self.diffusers else self.base / "google" / "umt5-xxl"
+        return folder / "tokenizer.json"
 
     @property
-    def picture_encoder(self) -> Path:
+    def picture_encoder(self) -> list[Path]:
         """The weights of CLIP, of which the vision tower is read."""
-        return self.base / "models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth"
+        return self._either("models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth", "image_encoder", "model")
 
     @property
-    def latent_coder(self) -> Path:
+    def latent_coder(self) -> list[Path]:
         """The weights of the VAE."""
-        return self.base / "Wan2.1_VAE.pth"
+        return self._either("Wan2.1_VAE.pth", "vae", "diffusion_pytorch_model")
 
     @property
-    def voice_encoder(self) -> Path:
+    def voice_encoder(self) -> list[Path]:
         """The weights of wav2vec2, in whichever of its two files is there."""
         folder = self.root / "chinese-wav2vec2-base"
         older = folder / "pytorch_model.bin"
-        return older if older.is_file() else folder / "model.safetensors"
+        return [older if older.is_file() else folder / "model.safetensors"]
 
     @property
     def voice_config(self) -> Path:
@@ -80,11 +93,24 @@ class ModelFolder:
         return next((path for path in paths if path.is_file()), paths[0])
 
     def shards(self) -> list[Path]:
-        """List the transformer's shards in order, also those that are missing but numbered by the others."""
-        found = sorted(self.base.glob("diffusion_pytorch_model*.safetensors"))
-        numbered = [match for path in found if (match := SHARD.fullmatch(path.name))]
-        if not numbered:
-            return found or [self.base / "diffusion_pytorch_model-00001-of-00007.safetensors"]
-        count, width = int(numbered[0][2]), len(numbered[0][2])
-        names = (f"diffusion_pytorch_model-{n:0{width}}-of-{count:0{width}}.safetensors" for n in range(1, count + 1))
-        return [self.base / name for name in names]
+        """List the transformer's shards."""
+        if self.diffusers:
+            return shards(self.base / "transformer", "diffusion_pytorch_model", 14)
+        return shards(self.base, "diffusion_pytorch_model", 7)
+
+    def _either(self, original: str, folder: str, stem: str) -> list[Path]:
+        return shards(self.base / folder, stem) if self.diffusers else [self.base / original]
+
+
+def shards(folder: Path, stem: str, published: int = 1) -> list[Path]:
+    """List a folder's shards in order, also those that are missing but numbered by the others.
+
+    Their numbers say all that an index file would. Of an empty folder, the first of as many as are published.
+    """
+    found = sorted(folder.glob(f"{stem}*.safetensors"))
+    numbered = [match for path in found if (match := NUMBERED.fullmatch(path.name)) and match[1] == stem]
+    if not numbered:
+        first = stem if published == 1 else f"{stem}-00001-of-{published:05}"
+        return found or [folder / f"{first}.safetensors"]
+    count, width = int(numbered[0][3]), len(numbered[0][3])
+    return [folder / f"{stem}-{n:0{width}}-of-{count:0{width}}.safetensors" for n in range(1, count + 1)]

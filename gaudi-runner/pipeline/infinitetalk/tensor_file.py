@@ -8,11 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -30,28 +29,27 @@ class TensorFile:
     types: dict[str, str]  # as the file names them
     digest: str
     _loaded: dict[str, Tensor] = field(default_factory=dict, repr=False)  # .pth: mapped as a whole
+    _stored: dict[str, str] = field(default_factory=dict, repr=False)  # where the file names them differently
 
     @contextmanager
-    def reading(self) -> Iterator[Any]:
-        """Hold the file open; `get_tensor(name)` of what this gives is a view of the mapped file."""
+    def reading(self) -> Iterator[Callable[[str], Tensor]]:
+        """Hold the file open; what this gives makes a tensor by its name, as a view of the mapped file."""
         if self._loaded:
-            yield _Mapped(self._loaded)
+            yield lambda name: self._loaded[self._stored.get(name, name)]
         else:
             with safe_open(self.path, "pt") as opened:
-                yield opened
+                yield lambda name: opened.get_tensor(self._stored.get(name, name))
 
     def tensors(self) -> dict[str, Tensor]:
         """Map all tensors; their bytes are read when they are used."""
-        with self.reading() as opened:
-            return {name: opened.get_tensor(name) for name in self.shapes}
+        with self.reading() as tensor:
+            return {name: tensor(name) for name in self.shapes}
 
-
-@dataclass(frozen=True)
-class _Mapped:
-    tensors: dict[str, Tensor]
-
-    def get_tensor(self, name: str) -> Tensor:
-        return self.tensors[name]
+    def renamed(self, rename: Callable[[str], str]) -> TensorFile:
+        """Give every tensor another name; the file stays as it is."""
+        shapes = {rename(name): shape for name, shape in self.shapes.items()}
+        types = {rename(name): type for name, type in self.types.items()}
+        return replace(self, shapes=shapes, types=types, _stored={rename(name): name for name in self.shapes})
 
 
 def open_tensors(path: Path) -> TensorFile:

@@ -1,6 +1,6 @@
 """Writes a tiny random model in the published files' folders, names and types: a few MB that go the real way.
 
-    python -m pipeline.infinitetalk.tiny_checkpoint FOLDER
+    python -m pipeline.infinitetalk.tiny_checkpoint FOLDER [--layout diffusers]
 
 The same bytes on every machine: each tensor's numbers follow from its name.
 """
@@ -29,6 +29,7 @@ from .encoders.picture import HEAD_WIDTH
 from .encoders.voice import OLD_WEIGHT_NORM
 from .model_folder import ModelFolder
 from .presets import DISTILLED
+from .tiny_diffusers import to_diffusers
 from .transformer import Transformer
 from .weights import is_adapter
 
@@ -65,7 +66,11 @@ def main() -> None:
     """Write the folder that the command line names."""
     parser = argparse.ArgumentParser(prog="pipeline.infinitetalk.tiny_checkpoint")
     parser.add_argument("folder", type=Path)
-    write_tiny_checkpoint(parser.parse_args().folder)
+    parser.add_argument("--layout", choices=["original", "diffusers"], default="original", help="of the base model")
+    options = parser.parse_args()
+    folder = write_tiny_checkpoint(options.folder)
+    if options.layout == "diffusers":
+        to_diffusers(folder)
 
 
 def write_tiny_checkpoint(root: Path, sizes: TransformerConfig = SIZES) -> ModelFolder:
@@ -77,10 +82,10 @@ def write_tiny_checkpoint(root: Path, sizes: TransformerConfig = SIZES) -> Model
     for preset in DISTILLED:
         folder.lora(preset).parent.mkdir(exist_ok=True)
         save_file(random_tensors(lora_shapes(sizes), torch.bfloat16, seed=preset), folder.lora(preset))
-    torch.save(random_tensors(text_shapes(), torch.bfloat16), folder.text_encoder)
+    torch.save(random_tensors(text_shapes(), torch.bfloat16), folder.text_encoder[0])
     byte_tokenizer().save(str(folder.tokenizer))
-    torch.save(random_tensors(picture_shapes(), torch.float16), folder.picture_encoder)
-    torch.save(random_tensors(latent_shapes()), folder.latent_coder)
+    torch.save(random_tensors(picture_shapes(), torch.float16), folder.picture_encoder[0])
+    torch.save(random_tensors(latent_shapes()), folder.latent_coder[0])
     save_file(random_tensors(voice_shapes()), folder.voice_config.parent / "model.safetensors")
     folder.voice_config.write_text(json.dumps(VOICE_CONFIG, indent=2))
     return folder

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ..engine import CannotStart
+from .diffusers_layout import published_name
 from .lora import Lora, read_lora
-from .model_folder import SOURCES, ModelFolder
+from .model_folder import ModelFolder
 from .presets import DISTILLED, QUALITY
 from .tensor_file import TensorFile, open_tensors
 from .transformer import Transformer
@@ -28,10 +29,10 @@ SHOWN = 10
 class WeightsError(CannotStart):
     """The files are not the model's. `problems` has all; the message the first ten, and where to get the files."""
 
-    def __init__(self, root: Path, problems: list[str]) -> None:
+    def __init__(self, folder: ModelFolder, problems: list[str]) -> None:
         self.problems = problems
         more = f"\n... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        sources = "\n".join(f"  {root / folder}  from  {source}" for folder, source in SOURCES.items())
+        sources = "\n".join(f"  {path}  from  {source}" for path, source in folder.sources.items())
         listed = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
         super().__init__(f"{len(problems)} problems with the weights:\n{listed}{more}\nComplete folders:\n{sources}")
 
@@ -78,10 +79,10 @@ class TransformerWeights:
         names = self._differing(wanted, placed) if placed else None
         lora = self.loras.get(wanted.preset)
         for file in (*self.shards, self.adapters[wanted.voices]):
-            with file.reading() as opened:
+            with file.reading() as tensor:
                 for name in file.shapes if names is None else file.shapes.keys() & names:
                     # First to the device, then to its type: the host converts slowly.
-                    weight: Tensor = opened.get_tensor(name).to(device)
+                    weight: Tensor = tensor(name).to(device)
                     change = lora.change(name, device) if lora else None
                     weight = weight if change is None else weight.float() + change
                     owner, _, parameter = name.rpartition(".")
@@ -106,6 +107,8 @@ def check_weights(model: Transformer, folder: ModelFolder) -> TransformerWeights
     shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     problems: list[str] = []
     shards = _open(folder.shards(), problems)
+    if folder.diffusers:
+        shards = [shard.renamed(published_name) for shard in shards]
     base = {name: shape for name, shape in shapes.items() if not is_adapter(name)}
     problems += _differences(base, shards, missing_in=None if problems else str(folder.base))
     adapters = {}
@@ -124,7 +127,7 @@ def check_weights(model: Transformer, folder: ModelFolder) -> TransformerWeights
         except ValueError as error:
             problems.append(str(error))
     if problems:
-        raise WeightsError(folder.root, list(dict.fromkeys(problems)))
+        raise WeightsError(folder, list(dict.fromkeys(problems)))
     return TransformerWeights(shards, adapters, loras)
 
 

@@ -117,8 +117,9 @@ def test_a_preset_that_is_not_there_says_what_would_help(broken_folder: ModelFol
 
 
 def test_what_is_wrong_with_any_file_is_told_at_once(broken_folder: ModelFolder) -> None:
-    broken_folder.text_encoder.unlink()
-    broken_folder.latent_coder.write_bytes(broken_folder.latent_coder.read_bytes()[:10_000])
+    broken_folder.text_encoder[0].unlink()
+    (coder,) = broken_folder.latent_coder
+    coder.write_bytes(coder.read_bytes()[:10_000])
     broken_folder.tokenizer.write_text("{}")
     broken_folder.adapter(1).unlink()
     with pytest.raises(WeightsError) as raised:

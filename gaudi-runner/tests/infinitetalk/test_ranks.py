@@ -73,7 +73,7 @@ def test_a_preset_is_its_own_video_and_no_other_s_checkpoint(pair: RankGroup, tm
 
 
 def test_all_that_is_wrong_is_told_by_ranks_that_cannot_start(broken_folder: ModelFolder) -> None:
-    broken_folder.text_encoder.unlink()
+    broken_folder.text_encoder[0].unlink()
     with group_of(3, broken_folder) as group:
         failed = group.until("ready", "failed")
         assert failed["reason"] == "cannot_start"

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+SHOWN = 10
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -20,11 +21,15 @@ def fill(build: Callable[[], M], tensors: dict[str, Tensor], device: torch.devic
         module = build()
     wanted = module.state_dict()
     missing, extra = wanted.keys() - tensors.keys(), tensors.keys() - wanted.keys()
-    if missing or extra:
-        raise ValueError(f"{type(module).__name__}: {sorted(missing)[:10]} missing, {sorted(extra)[:10]} not known")
-    for name, tensor in tensors.items():
-        if wanted[name].shape != tensor.shape:
-            raise ValueError(f"{name} has shape {tuple(tensor.shape)}, not {tuple(wanted[name].shape)}")
+    problems = [f"{name} is missing" for name in sorted(missing)] + [f"{name} is not known" for name in sorted(extra)]
+    for name in sorted(wanted.keys() & tensors.keys()):
+        if wanted[name].shape != tensors[name].shape:
+            problems.append(f"{name} has shape {list(tensors[name].shape)}, not {list(wanted[name].shape)}")
+        elif not tensors[name].is_floating_point():
+            problems.append(f"{name} is {tensors[name].dtype}, which is no kind of float")
+    if problems:
+        more = f", and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise ValueError(f"{'; '.join(problems[:SHOWN])}{more}")
     placed: dict[int, Tensor] = {}  # tied weights stay one tensor
     for tensor in tensors.values():
         if id(tensor) not in placed:

@@ -37,8 +37,9 @@ class LatentCoder:
 
 
 def build_vae(tensors: dict[str, Tensor], device: torch.device) -> AutoencoderKLWan:
-    """Build it from the published file; the width is that of the first convolution."""
-    width = tensors["encoder.conv1.weight"].shape[0]
+    """Build it from tensors under published names or the library's; the width is that of the first convolution."""
+    first = "encoder.conv_in.weight" if "encoder.conv_in.weight" in tensors else "encoder.conv1.weight"
+    width = tensors[first].shape[0]
     with torch.device("meta"):
         wanted = AutoencoderKLWan(base_dim=width).state_dict()
     published = {published_name(name): name for name in wanted}

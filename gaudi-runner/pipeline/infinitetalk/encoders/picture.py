@@ -46,14 +46,16 @@ def prepare(pictures: Tensor, size: int) -> Tensor:
 def build_tower(
     tensors: dict[str, Tensor], device: torch.device, dtype: torch.dtype, head_width: int
 ) -> CLIPVisionModel:
-    """Build it from the published file, of which text tower, head and last block are left alone."""
-    tensors = {name[7:]: tensor for name, tensor in tensors.items() if name.startswith("visual.")}
-    width, _, patch, _ = tensors["patch_embedding.weight"].shape
-    patches = tensors["pos_embedding"].shape[1] - 1
-    last = indices(tensors, "transformer.")[-1]
+    """Build it from tensors under published names or the library's; text tower, head and last block are left alone."""
+    named: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        named.update(library_names(name, tensor))
+    width, _, patch, _ = named["embeddings.patch_embedding.weight"].shape
+    patches = named["embeddings.position_embedding.weight"].shape[0] - 1
+    last = indices(named, "encoder.layers.")[-1]
     config = CLIPVisionConfig(
         hidden_size=width,
-        intermediate_size=tensors["transformer.0.mlp.0.weight"].shape[0],
+        intermediate_size=named["encoder.layers.0.mlp.fc1.weight"].shape[0],
         num_hidden_layers=last,
         num_attention_heads=width // head_width,
         image_size=patch * round(patches**0.5),
@@ -61,10 +63,7 @@ def build_tower(
         hidden_act="gelu",  # exact; the class default, quick_gelu, is off by 0.04
         layer_norm_eps=1e-5,
     )
-    named: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if name != "head" and not name.startswith(f"transformer.{last}."):
-            named.update(_library_names(name, tensor))
+    named = {name: tensor for name, tensor in named.items() if not name.startswith(f"encoder.layers.{last}.")}
     tower = fill(lambda: CLIPVisionModel(config), named, device, dtype)
     embeddings = tower.get_submodule("embeddings")  # the one buffer that no file holds
     embeddings.register_buffer("position_ids", torch.arange(patches + 1, device=device)[None], persistent=False)
@@ -85,8 +84,9 @@ ENDS = {
 }
 
 
-def _library_names(published: str, tensor: Tensor) -> dict[str, Tensor]:
-    match published.split("."):
+def library_names(published: str, tensor: Tensor) -> dict[str, Tensor]:
+    """Name a tensor of either layout as the library's class does: none of what is not read, three of q, k and v."""
+    match published.removeprefix("visual.").split("."):
         case ["cls_embedding"]:
             return {"embeddings.class_embedding": tensor.flatten()}
         case ["pos_embedding"]:
@@ -98,4 +98,8 @@ def _library_names(published: str, tensor: Tensor) -> dict[str, Tensor]:
             return {f"encoder.layers.{number}.{PARTS['.'.join(part)]}.{kind}": tensor}
         case [end, kind] if end in ENDS:
             return {f"{ENDS[end]}.{kind}": tensor}
+        case ["head"] | ["log_scale"] | ["textual", *_] | ["vision_model", "embeddings", "position_ids"]:
+            return {}
+        case ["vision_model", *part]:
+            return {".".join(part): tensor}
     return {published: tensor}  # nobody's name: `fill` refuses it

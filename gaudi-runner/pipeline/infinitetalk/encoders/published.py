@@ -33,34 +33,39 @@ class Encoders:
 
 def load_encoders(folder: ModelFolder, device: Device, problems: list[str]) -> Encoders | None:
     """Read all four, straight to the device. What is missing or not the published model goes to `problems`."""
-    where = device.torch
+    place = device.torch
 
-    def read(path: Path, build: Callable[[dict[str, Tensor]], T]) -> T | None:
-        try:
-            file = open_tensors(path)
-        except ValueError as error:
-            problems.append(str(error))
+    def read(paths: list[Path], build: Callable[[dict[str, Tensor]], T]) -> T | None:
+        tensors: dict[str, Tensor] = {}
+        found = len(problems)
+        for path in paths:
+            try:
+                tensors.update(open_tensors(path).tensors())
+            except ValueError as error:
+                problems.append(str(error))
+        if len(problems) > found:
             return None
+        where = paths[0] if len(paths) == 1 else paths[0].parent
         try:
-            return build(file.tensors())
+            return build(tensors)
         except KeyError as error:
-            problems.append(f"{path} has no {error.args[0]}")
+            problems.append(f"{where} has no {error.args[0]}")
         except (ValueError, OSError) as error:
-            problems.append(f"{path}: {error}")
+            problems.append(f"{where}: {error}")
         return None
 
-    text = read(folder.text_encoder, lambda given: TextEncoder(given, folder.tokenizer, where, device.dtype))
-    picture = read(folder.picture_encoder, lambda given: PictureEncoder(given, where, device.half))
+    text = read(folder.text_encoder, lambda given: TextEncoder(given, folder.tokenizer, place, device.dtype))
+    picture = read(folder.picture_encoder, lambda given: PictureEncoder(given, place, device.half))
     voice = read(
-        folder.voice_encoder, lambda given: VoiceEncoder(given, json.loads(folder.voice_config.read_text()), where)
+        folder.voice_encoder, lambda given: VoiceEncoder(given, json.loads(folder.voice_config.read_text()), place)
     )
-    latents = read(folder.latent_coder, lambda given: LatentCoder(given, where))
+    latents = read(folder.latent_coder, lambda given: LatentCoder(given, place))
     if text is None or picture is None or voice is None or latents is None:
         return None
     return Encoders(text, picture, voice, latents)
 
 
 def encoder_digests(folder: ModelFolder) -> list[str]:
-    """Digest the four files' headers."""
-    paths = (folder.text_encoder, folder.picture_encoder, folder.voice_encoder, folder.latent_coder)
+    """Digest the headers of their files."""
+    paths = (*folder.text_encoder, *folder.picture_encoder, *folder.voice_encoder, *folder.latent_coder)
     return [open_tensors(path).digest for path in paths]

@@ -53,15 +53,18 @@ def clean(prompt: str) -> str:
 
 
 def build_umt5(tensors: dict[str, Tensor], device: torch.device, dtype: torch.dtype) -> UMT5EncoderModel:
-    """Build the encoder from its published file; the sizes are those of the tensors."""
-    vocabulary, width = tensors["token_embedding.weight"].shape
-    buckets, heads = tensors["blocks.0.pos_embedding.embedding.weight"].shape
+    """Build the encoder from tensors under published names or the library's; the sizes are those of the tensors."""
+    named = {library_name(name): tensor for name, tensor in tensors.items()}
+    table = named["shared.weight"] if "shared.weight" in named else named["encoder.embed_tokens.weight"]
+    named["shared.weight"] = named["encoder.embed_tokens.weight"] = table
+    first = "encoder.block.0.layer"
+    buckets, heads = named[f"{first}.0.SelfAttention.relative_attention_bias.weight"].shape
     config = UMT5Config(
-        vocab_size=vocabulary,
-        d_model=width,
-        d_kv=tensors["blocks.0.attn.q.weight"].shape[0] // heads,
-        d_ff=tensors["blocks.0.ffn.fc1.weight"].shape[0],
-        num_layers=len(indices(tensors, "blocks.")),
+        vocab_size=table.shape[0],
+        d_model=table.shape[1],
+        d_kv=named[f"{first}.0.SelfAttention.q.weight"].shape[0] // heads,
+        d_ff=named[f"{first}.1.DenseReluDense.wi_1.weight"].shape[0],
+        num_layers=len(indices(named, "encoder.block.")),
         num_heads=heads,
         relative_attention_num_buckets=buckets,
         relative_attention_max_distance=128,
@@ -69,8 +72,6 @@ def build_umt5(tensors: dict[str, Tensor], device: torch.device, dtype: torch.dt
         layer_norm_epsilon=1e-6,
         attn_implementation="eager",  # the original's arithmetic to the bit in bfloat16; sdpa is off by 0.06
     )
-    named = {_library_name(name): tensor for name, tensor in tensors.items()}
-    named["encoder.embed_tokens.weight"] = named["shared.weight"]
     return fill(lambda: UMT5EncoderModel(config), named, device, dtype)
 
 
@@ -88,7 +89,8 @@ PARTS = {
 }
 
 
-def _library_name(published: str) -> str:
+def library_name(published: str) -> str:
+    """Name a tensor of the published file as the library's class does."""
     match published.removesuffix(".weight").split(".", 2):
         case ["blocks", number, part] if part in PARTS:
             return f"encoder.block.{number}.{PARTS[part]}.weight"
@@ -96,4 +98,4 @@ def _library_name(published: str) -> str:
             return "shared.weight"
         case ["norm"]:
             return "encoder.final_layer_norm.weight"
-    return published  # nobody's name: `fill` refuses it
+    return published  # the library's already, or nobody's: `fill` refuses that
