@@ -12,6 +12,11 @@ export type TorchrunSettings = {
   DEVICE: string
   PYTHON_PATH: string
   FFMPEG_PATH: string
+  /** Read by Gaudi's PyTorch while it is imported, which is too early for the ranks to set them. */
+  PT_HPU_LAZY_MODE: string
+  PT_HPU_SYNC_LAUNCH: string
+  /** Its folder is relative to the runner's own. */
+  PT_HPU_RECIPE_CACHE_CONFIG: string
 }
 
 /**
@@ -28,6 +33,9 @@ export async function torchrunCommand(settings: TorchrunSettings): Promise<(cont
     ...dieWithUs,
     // What ranks need beyond our own environment. One thread each: the ranks together fill the machine.
     ...['env', 'OMP_NUM_THREADS=1', 'PYTHONUNBUFFERED=1', `FFMPEG_PATH=${FFMPEG_PATH}`],
+    `PT_HPU_LAZY_MODE=${settings.PT_HPU_LAZY_MODE}`,
+    `PT_HPU_SYNC_LAUNCH=${settings.PT_HPU_SYNC_LAUNCH}`,
+    `PT_HPU_RECIPE_CACHE_CONFIG=${settings.PT_HPU_RECIPE_CACHE_CONFIG.replace(/^[^,]+/, (folder) => resolve(folder))}`,
     ...[PYTHON_PATH, '-m', 'torch.distributed.run', '--nnodes=1', `--nproc-per-node=${RANKS}`, '--max-restarts=0'],
     ...['--rdzv-backend=c10d', '--rdzv-endpoint=127.0.0.1:0', '--local-addr=127.0.0.1'],
     ...['-m', 'pipeline.ranks', '--engine', ENGINE, '--model-dir', resolve(MODEL_DIR), '--device', DEVICE, '--control'],

@@ -88,6 +88,12 @@ export const runnerSettings = {
     .default('auto')
     .describe('what InfiniteTalk computes on; auto: the first that is there'),
   PYTHON_PATH: z.string().default('python3').describe('Python with torch; set-up brings one'),
+  PT_HPU_LAZY_MODE: z.enum(['0', '1']).default('1').describe("Gaudi's lazy mode, which the ranks are written for"),
+  PT_HPU_SYNC_LAUNCH: z.enum(['0', '1']).default('1').describe('Gaudi: wait for each graph; takes less memory'),
+  PT_HPU_RECIPE_CACHE_CONFIG: z
+    .string()
+    .default('.data/gaudi-recipes,false,40960')
+    .describe('Gaudi: where compiled graphs are kept, whether they are removed at start, MB at most'),
   RANK_STALL_SECONDS: count(120, 1, 7200).describe('a rank silent for longer is taken for stalled'),
   RUNNER_ORPHAN_MINUTES: z.coerce
     .number()

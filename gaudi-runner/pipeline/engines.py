@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.engine import Engine
 from pipeline.group import Group
-from pipeline.warm_up import SMALL, STANDARD, Shape
+from pipeline.warm_up import COMMON, SMALL, STANDARD, Shape
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Chosen:
     """An engine before it is loaded: the ranks must be joined first, over what its device speaks."""
 
     backend: str  # of torch.distributed
-    warm_up: Shape
+    warm_up: tuple[Shape, ...]  # passed through before the ranks are ready; the first one's speed is told
     load: Callable[[Group], Engine]  # collective; CannotStart on every rank alike
 
 
@@ -36,10 +36,14 @@ def choose_engine(options: argparse.Namespace) -> Chosen:
     if options.engine == "demo":
         from pipeline.demo.engine import DemoEngine
 
-        return Chosen("gloo", STANDARD, DemoEngine)
+        return Chosen("gloo", (STANDARD,), DemoEngine)
     from pipeline.infinitetalk.device import choose_device
     from pipeline.infinitetalk.engine import InfiniteTalkEngine
 
     device = choose_device(None if options.device == "auto" else options.device)
-    shape = SMALL if device.torch.type == "cpu" else STANDARD
-    return Chosen(device.backend, shape, lambda group: InfiniteTalkEngine(group, options.model_dir, device))
+    shapes = (STANDARD,) if device.torch.type != "cpu" else (SMALL,)
+    return Chosen(
+        device.backend,
+        COMMON if device.compiles else shapes,
+        lambda group: InfiniteTalkEngine(group, options.model_dir, device),
+    )

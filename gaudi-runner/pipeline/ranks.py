@@ -16,6 +16,7 @@ import platform
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ import torch
 import torch.distributed as dist
 
 from pipeline.control import Control, RunnerGone
-from pipeline.denoise import NotANumber
-from pipeline.engine import CannotStart, Engine
+from pipeline.engine import Engine
 from pipeline.engines import add_engine_arguments, choose_engine
+from pipeline.failures import message_of, reason_of
 from pipeline.group import Group
 from pipeline.lifetime import die_with_parent, keep_freed_memory
 from pipeline.order import OrderRejected
@@ -52,6 +53,7 @@ def main() -> None:
     keep_freed_memory()
     control = Control(options.control, int(os.environ["RANK"]))
     job: list[str | None] = [None]
+    serving = False
     try:
         chosen = choose_engine(options)
         dist.init_process_group(chosen.backend, timeout=COLLECTIVE_TIMEOUT)
@@ -59,6 +61,7 @@ def main() -> None:
         with torch.inference_mode():
             engine = chosen.load(group)
             announce_ready(engine, group, chosen.warm_up, control)
+            serving = True
             serve(engine, group, control, job)
     except RunnerGone:
         dist.destroy_process_group()
@@ -67,15 +70,16 @@ def main() -> None:
         traceback.print_exc()
         if "gloo" in str(error) or "by peer" in str(error) or "Broken pipe" in str(error):
             time.sleep(PEER_SECONDS)  # another rank went first: its word is the one that explains
-        message = str(error) if isinstance(error, CannotStart) else f"{type(error).__name__}: {error}"
-        control.send("failed", rank=control.rank, job=job[0], reason=reason_of(error), message=message)
+        reason = reason_of(error, serving)
+        control.send("failed", rank=control.rank, job=job[0], reason=reason, message=message_of(error))
         sys.stderr.flush()
         os._exit(1)
 
 
-def announce_ready(engine: Engine, group: Group, warm_up: Shape, control: Control) -> None:
-    """Ready means every rank has its weights and one forward pass has gone through all of them."""
-    seconds, tokens = measure_forward(engine, group, warm_up, control.beat)
+def announce_ready(engine: Engine, group: Group, warm_up: Sequence[Shape], control: Control) -> None:
+    """Ready means every rank has its weights and a forward pass of each shape has gone through all of them."""
+    measured = [measure_forward(engine, group, shape, control.beat) for shape in warm_up]
+    seconds, tokens = measured[0]
     if group.leads:
         versions = {"torch": torch.__version__, "python": platform.python_version(), **engine.versions}
         versions["engine"] = engine.identity_of(engine.presets[0])
@@ -128,17 +132,6 @@ def next_command(group: Group, control: Control) -> dict[str, Any]:
         if word["type"] != "render":
             raise ValueError(f"the runner said {word['type']!r}, which no rank knows")
         return word
-
-
-def reason_of(error: Exception) -> str:
-    """The runner's word for a failure."""
-    if isinstance(error, CannotStart):
-        return "cannot_start"
-    if isinstance(error, NotANumber):
-        return "not_a_number"
-    text = str(error).lower()
-    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    return "out_of_memory" if out_of_memory or "out of memory" in text or "allocate memory" in text else "engine"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one forward pass that makes a group ready, and its first measured speed."""
+"""The forward passes that make a group ready, and its first measured speed."""
 
 from __future__ import annotations
 
@@ -19,22 +19,29 @@ FPS = 25
 
 @dataclass(frozen=True)
 class Shape:
-    """What the pass is made for: a square of `side` pixels, a multiple of 16, and 4n + 1 frames."""
+    """What a pass is made for: pixels, multiples of 16, and 4n + 1 frames."""
 
-    side: int
+    height: int
+    width: int
     frames: int
 
 
-# A whole chunk in the bucket of square pictures, so that its graphs are compiled and its speed is that of real videos.
-STANDARD = Shape(640, 81)
+# A whole chunk in the bucket of square pictures, so that its speed is that of real videos.
+STANDARD = Shape(640, 640, 81)
+# Where graphs are compiled for each shape: whole chunks of the pictures that people have, square and 16:9 either way.
+# Other buckets are compiled with their first video.
+COMMON = (STANDARD, Shape(448, 896, 81), Shape(832, 448, 81))
 # For a model on a CPU: attention over the standard shape's 33,600 tokens takes 100 s there even with tiny weights.
-SMALL = Shape(128, 5)
+SMALL = Shape(128, 128, 5)
 
 
 def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[], None]) -> tuple[float, int]:
-    """Seconds of one forward pass of this shape, and its tokens; measured after a first one."""
-    latents, height, width = (shape.frames - 1) // 4 + 1, shape.side // 8, shape.side // 8
-    still = torch.zeros(3, shape.side, shape.side)
+    """Seconds of one forward pass of this shape, and its tokens; measured after a first one.
+
+    Collective. Beats between the passes: a graph is compiled within one, without a sign of life.
+    """
+    latents, height, width = (shape.frames - 1) // 4 + 1, shape.height // 8, shape.width // 8
+    still = torch.zeros(3, shape.height, shape.width)
     heard = None
     if group.leads:
         voice = normalize_loudness(np.zeros(16_000 * shape.frames // FPS))  # loads the meter
@@ -49,7 +56,7 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
         masks=torch.ones(3, height, width, device=engine.device),
         start=0,
         fps=FPS,
-        reference=_Grey(shape.side) if group.leads else None,
+        reference=_Grey(shape) if group.leads else None,
     )
     denoiser = engine.denoiser(given)
     latent = torch.zeros(engine.latent_channels, latents, height, width, device=engine.device)
@@ -65,9 +72,9 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
 class _Grey:
     still = True
 
-    def __init__(self, side: int) -> None:
-        self._side = side
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
 
     def frames(self, _start: int, count: int):  # noqa: ANN202
         for _ in range(count):
-            yield torch.zeros(3, self._side, self._side)
+            yield torch.zeros(3, self._shape.height, self._shape.width)

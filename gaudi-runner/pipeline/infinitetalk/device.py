@@ -1,6 +1,12 @@
 """What a rank computes on, decided once: Gaudi, a CUDA card or the CPU. The only file that knows them apart.
 
-The Gaudi part is written against Habana's documentation of its PyTorch bridge; it has not run on a Gaudi.
+What holds on all of them: every cast is written out where it belongs and autocast is off, so that the float32 islands
+of the published model are the same everywhere; a step counts as done when a number of its latent has been read
+(`denoise.py`), which waits for the device.
+
+The Gaudi part is written against Habana's documentation of its PyTorch bridge; it has not run on a Gaudi. The bridge
+reads its settings while torch is imported, so the runner sets them before: lazy mode, in which one block's graph is
+compiled once and shared by all, and a cache of compiled graphs, from which later starts take them.
 """
 
 from __future__ import annotations
@@ -9,6 +15,7 @@ import os
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +32,11 @@ class Device:
     torch: torch.device
     dtype: torch.dtype
     backend: str  # of torch.distributed
+
+    @property
+    def compiles(self) -> bool:
+        """Whether each new shape is compiled first, which takes minutes."""
+        return self.torch.type == "hpu"
 
     @property
     def half(self) -> torch.dtype:
@@ -44,6 +56,8 @@ def choose_device(kind: str | None = None) -> Device:
         case "hpu":
             import_module("habana_frameworks.torch.core")  # registers the device
             import_module("habana_frameworks.torch.distributed.hccl")
+            if recipes := os.environ.get("PT_HPU_RECIPE_CACHE_CONFIG", "").split(",")[0]:
+                Path(recipes).mkdir(parents=True, exist_ok=True)
             return Device(torch.device("hpu"), torch.bfloat16, "hccl")  # each process sees one card
         case "cuda":
             local, here = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
@@ -62,8 +76,11 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attention of [B, heads, tokens, head_width], without holding all weights at once."""
     if q.device.type == "hpu":
         kernel: Any = import_module("habana_frameworks.torch.hpex.kernels").FusedSDPA
+        # The quick softmax is less exact: it is for the tokens among each other, where the time goes. The few keys of
+        # text, picture and voices get the exact one, as in the original's Gaudi port.
+        softmax = "fast" if k.shape[-2] == q.shape[-2] else "None"
         # attn_mask, dropout_p, is_causal, scale, softmax_mode, recompute: the last keeps nothing for a backward pass.
-        return kernel.apply(q, k, v, None, 0.0, False, None, "fast", True)
+        return kernel.apply(q, k, v, None, 0.0, False, None, softmax, True)
     return scaled_dot_product_attention(q, k, v)
 
 
