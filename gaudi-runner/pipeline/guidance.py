@@ -33,6 +33,17 @@ class Sampling:
     adaptive_projected: bool = False  # APG
     # The reference runs two passes where both guides are 1, though the second has no effect.
     single_pass: bool = True
+    # TeaCache's threshold, 0.2 in the reference; 0 is off. Faster, other frames: not what an order can ask for.
+    tea_cache: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.tea_cache and self.passes != 3:
+            raise ValueError(f"TeaCache was made for three passes a step; these guides take {self.passes}")
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a step needs more of those before it than their latent: it cannot be gone on with inside a chunk."""
+        return self.adaptive_projected or self.tea_cache != 0
 
     @property
     def passes(self) -> int:

@@ -68,7 +68,7 @@ def render(
         control.send(type, job=job, **fields)
 
     with Handover(directory, order, given.identity, video.colour_strength, announce, control.beat) as handover:
-        keeps_steps = group.leads and not sampling.adaptive_projected
+        keeps_steps = group.leads and not sampling.remembers
         with StepCheckpoint(directory, given.identity, handover.settled) if keeps_steps else nullcontext() as steps:
             for chunk in stream(
                 engine,

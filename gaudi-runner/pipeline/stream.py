@@ -167,6 +167,7 @@ class _ChunkConditions:
             start,
             self._video.fps,
             prepared.reference if prepared else None,
+            self._video.sampling.tea_cache,
         )
 
     def _of_picture(self, number: int, length: int) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from .condition import AudioCondition, Condition
 from .config import TransformerConfig
 from .device import end_graph
 from .rotary import grid_rotation
+from .tea_cache import PassCache
 from .tokens import RankTokens, TokenGrid
 
 
@@ -105,8 +106,13 @@ class Transformer(nn.Module):
         faces = token_masks(masks).to(mine.device) if voices == 2 else None
         return AudioCondition(tokens, [block.audio_cross_attn.voices(mine, voices) for block in self.blocks], faces)
 
-    def forward(self, latent: Tensor, y: Tensor, t: float, condition: Condition) -> Tensor:
-        """Take latent [16,T,H,W], y [20,T,H,W], t 0 .. 1000 -> velocity [16,T,H,W] float32, the same on every rank."""
+    def forward(
+        self, latent: Tensor, y: Tensor, t: float, condition: Condition, cache: PassCache | None = None
+    ) -> Tensor:
+        """Take latent [16,T,H,W], y [20,T,H,W], t 0 .. 1000 -> velocity [16,T,H,W] float32, the same on every rank.
+
+        With a cache, what the blocks did at an earlier t may stand for what they would do at this one.
+        """
         tokens = condition.audio.tokens
         grid = tokens.grid
         if latent.shape[1:] != (grid.frames, 2 * grid.rows, 2 * grid.columns):
@@ -115,10 +121,16 @@ class Transformer(nn.Module):
         x = linear(patches, self.patch_embedding.weight.flatten(1), self.patch_embedding.bias)
         head_time, block_time = self.times(t)
         rotation = grid_rotation(tokens, self.config.head_width, x.device)
-        audio = condition.audio
-        for block, text, image, voices in zip(self.blocks, condition.text, condition.image, audio.voices, strict=True):
-            x = block(x, block_time, rotation, text, image, voices, audio.faces, tokens, self.group)
-            end_graph(x)
+
+        def blocks(x: Tensor) -> Tensor:
+            audio = condition.audio
+            each = zip(self.blocks, condition.text, condition.image, audio.voices, strict=True)
+            for block, text, image, voices in each:
+                x = block(x, block_time, rotation, text, image, voices, audio.faces, tokens, self.group)
+                end_graph(x)
+            return x
+
+        x = blocks(x) if cache is None else cache.through(block_time, x, blocks)
         out = self.group.gather(self.head(x, head_time), dim=0, gathered=grid.count)  # [count, 4 * 16]
         return latent_of(out, grid)
 
