@@ -9,7 +9,7 @@ import { unfinishedOf } from './list-videos.js'
 import { ClientGone } from './pour-body.js'
 import { waitsForContinue } from './problem-answer.js'
 import { noteHeader } from './present-video.js'
-import { Problem, Undecided } from './problems.js'
+import { Problem, refuseWhenDraining, Undecided } from './problems.js'
 import { receiveOrder } from './receive-order.js'
 import { logVideo, requestLog } from './request-log.js'
 import { settleUnknownStart } from './start-video.js'
@@ -31,6 +31,7 @@ export function createVideo(parts: ApiParts): Router {
 function handler(parts: ApiParts): RequestHandler {
   const { uploads, readiness, receiving, queue } = parts
   return async (req, res) => {
+    refuseWhenDraining(parts.signal)
     refuseByHeaders(req, receiving.patience.maxBytes)
     const repetition = repetitionOf(req)
     using slot = uploads.take()

@@ -13,9 +13,11 @@ import { Readiness } from './readiness.js'
 import { startServer } from './server.js'
 import { Slots } from './slots.js'
 import { VideoReader } from './video-reader.js'
+import { within } from './within.js'
 
 /** Uploads in flight when the process is asked to end may still take this long. */
 const graceMs = 60_000
+const removalMs = 5_000
 
 const { FFMPEG_PATH } = mediaSettings
 
@@ -26,6 +28,13 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
   const metrics = createApiMetrics(registry)
   const queue = new QueueView(videoLister(temporal.client), log, metrics)
   const nodes = new Nodes(store, log)
+  const uploads = new Slots(settings.MAX_UPLOADS)
+  // Uploads that were cut remove what they had stored.
+  await using _ended = {
+    async [Symbol.asyncDispose]() {
+      await within(removalMs, () => uploads.allFree()).catch(() => log.warn('some uploads did not end'))
+    },
+  }
   const app = createApp({
     client: temporal.client,
     log,
@@ -43,7 +52,7 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
       nodes,
       metrics,
     },
-    uploads: new Slots(settings.MAX_UPLOADS),
+    uploads,
     reader: new VideoReader(temporal.client),
     queue,
     nodes,
@@ -55,7 +64,7 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
   queue.videos().catch((err: unknown) => log.warn({ err }, 'the queue cannot be listed yet'))
   log.info({ event: 'ready', host: settings.API_HOST, port: api.port }, 'the API answers')
   await untilAborted(signal)
-  log.info({ event: 'draining' }, 'no new connections; uploads in flight end')
+  log.info({ event: 'draining' }, 'nothing new is begun; uploads in flight end')
 })
 
 function untilAborted(signal: AbortSignal): Promise<void> {

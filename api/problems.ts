@@ -36,6 +36,7 @@ export const problems = {
     meaning: 'Temporal, the object store or a worker does not answer; see the retry-after header',
   },
   busy: { status: 503, meaning: 'too many uploads at once; see the retry-after header' },
+  draining: { status: 503, meaning: 'this server is being stopped and begins nothing new; see the retry-after header' },
 } as const satisfies Record<string, { status: number; meaning: string }>
 
 export type ProblemWord = keyof typeof problems
@@ -76,6 +77,14 @@ export function unavailable(part: 'Temporal' | 'the object store', cause: unknow
   return new Problem('unavailable', `${part} does not answer; try again in a moment`, {
     headers: { 'retry-after': '2' },
     cause,
+  })
+}
+
+/** What takes long is not begun by a process that is about to end; another one answers the next try. */
+export function refuseWhenDraining(draining: AbortSignal): void {
+  if (!draining.aborted) return
+  throw new Problem('draining', 'this server is being stopped; try again in a moment', {
+    headers: { 'retry-after': '2' },
   })
 }
 

@@ -14,8 +14,9 @@ export type ServerOptions = {
 }
 
 /**
- * Serves an Express application. Stopping it takes no new connections, lets requests in flight end, and cuts those that
- * outlast the grace period.
+ * Serves an Express application. Stopping it lets requests in flight end, and cuts those that outlast the grace period. While
+ * there are any, new ones are still answered: the application refuses what takes long, and a load balancer that has not
+ * noticed yet hears so instead of being refused a connection.
  */
 export async function startServer(app: Express, { host, port, graceMs }: ServerOptions): Promise<ApiServer> {
   const answering = new Set<ServerResponse>()
@@ -62,14 +63,30 @@ export async function startServer(app: Express, { host, port, graceMs }: ServerO
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close')
-      server.close()
+      const grace = AbortSignal.timeout(graceMs)
+      await Promise.race([Promise.all([...answering].map(ended)), aborted(grace)])
       isStopping = true
+      server.close()
+      if (grace.aborted) server.closeAllConnections()
+      else grace.addEventListener('abort', () => server.closeAllConnections())
       cutWhenDone()
-      const cut = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
-      clearTimeout(cut)
     },
   }
+}
+
+function ended(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (res.closed) resolve()
+    else res.once('close', resolve)
+  })
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 /**

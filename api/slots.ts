@@ -1,9 +1,11 @@
 /** A number of places that many want at once. */
 export class Slots {
+  readonly #count: number
   #free: number
   readonly #waiting: (() => void)[] = []
 
   constructor(count: number) {
+    this.#count = count
     this.#free = count
   }
 
@@ -31,6 +33,12 @@ export class Slots {
       signal.addEventListener('abort', left, { once: true })
       this.#waiting.push(given)
     })
+  }
+
+  /** Resolves when nobody holds a place. */
+  async allFree(): Promise<void> {
+    const all = Array.from({ length: this.#count }, () => this.wait(new AbortController().signal))
+    for (const place of await Promise.all(all)) place[Symbol.dispose]()
   }
 
   #place(): Disposable {

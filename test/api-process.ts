@@ -6,7 +6,14 @@ import type { TestStack } from './stack.js'
 
 const apiMain = fileURLToPath(new URL('../api/main.js', import.meta.url))
 
-export type ApiProcess = AsyncDisposable & { url: string; port: number }
+export type ApiProcess = AsyncDisposable & {
+  url: string
+  port: number
+  /** SIGTERM; resolves with its exit code when it has drained. */
+  drain(): Promise<number | null>
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>
+}
 
 /** A second API on the stack, as a process of its own with settings of its own; resolves when it is ready. */
 export async function startApiProcess(stack: TestStack, settings: Record<string, string>): Promise<ApiProcess> {
@@ -30,13 +37,22 @@ export async function startApiProcess(stack: TestStack, settings: Record<string,
       if (event === 'ready' && own !== undefined) resolve(own)
     })
   })
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal)
+      await once(child, 'exit')
+    }
+    return child.exitCode
+  }
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    drain: () => end('SIGTERM'),
+    async kill() {
+      await end('SIGKILL')
+    },
     async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGTERM')
-      await once(child, 'exit')
+      await end('SIGTERM')
     },
   }
 }
