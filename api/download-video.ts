@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { create as contentDisposition } from 'content-disposition'
 import { type Request, type Response, Router } from 'express'
@@ -6,14 +7,17 @@ import { objectKeys } from '../workflows/object-keys.js'
 import type { VideoFile } from '../workflows/video.js'
 import type { ApiParts } from './api-parts.js'
 import type { VideoState } from './present-video.js'
-import { Problem, unavailable, videoNotFound } from './problems.js'
+import { Problem, refuseWhenDraining, unavailable, videoNotFound } from './problems.js'
 import { logVideo } from './request-log.js'
 
 const notReadySeconds = 5
+/** S3's first word must come within this time; then it may not keep a waiting reader longer than `storeStallMs`. */
+const firstByteMs = 4_000
 
 /** GET and HEAD /v1/videos/{video_id}/content: the finished file, from S3, at the pace of whoever reads it. */
-export function downloadVideo({ reader, receiving: { store } }: ApiParts): Router {
+export function downloadVideo({ reader, receiving, signal }: ApiParts): Router {
   return Router().get('/v1/videos/:video_id/content', async (req, res) => {
+    refuseWhenDraining(signal)
     const id = req.params.video_id
     const variant = req.query['variant'] ?? 'video'
     if (variant !== 'video') {
@@ -40,29 +44,47 @@ export function downloadVideo({ reader, receiving: { store } }: ApiParts): Route
       res.status(206).set('content-range', `bytes ${range.start}-${range.end}/${file.bytes}`)
     }
     if (req.method === 'HEAD') res.end()
-    else await send(id, range, store, res)
+    else await send(id, range, receiving, res)
   })
 }
 
 async function send(
   id: string,
   range: { start: number; end: number } | undefined,
-  store: ApiParts['receiving']['store'],
+  { store, patience }: ApiParts['receiving'],
   res: Response,
 ): Promise<void> {
   // Ends the read from S3 as soon as nobody listens any more.
   const gone = new AbortController()
   res.once('close', () => gone.abort())
   const options = { signal: gone.signal, ...(range && { range: `bytes=${range.start}-${range.end}` }) }
-  const got = await store.get(objectKeys.output(id), options).catch((error: unknown) => {
-    throw withoutFileHeaders(res, unavailable('the object store', error))
-  })
+  const late = setTimeout(() => gone.abort(new Error('no answer in time')), firstByteMs)
+  const got = await store
+    .get(objectKeys.output(id), options)
+    .catch((error: unknown) => {
+      throw withoutFileHeaders(res, unavailable('the object store', error))
+    })
+    .finally(() => clearTimeout(late))
   // Removed between our two looks.
   if (got.kind !== 'whole' && got.kind !== 'part') throw withoutFileHeaders(res, videoNotFound(id))
+  const watch = setInterval(silenceOf(got.body, res), patience.storeStallMs)
   try {
     await pipeline(got.body, res)
   } catch (error) {
+    // The length was said: a reader sees that the file is not whole, and may ask for the rest.
     if (!gone.signal.aborted) throw unavailable('the object store', error)
+  } finally {
+    clearInterval(watch)
+  }
+}
+
+/** Ends a body of which nothing has come since the last look, although its reader has taken all that came. */
+function silenceOf(body: Readable, res: Response): () => void {
+  let before: number | undefined
+  return () => {
+    const sent = res.socket?.bytesWritten
+    if (sent === before && !res.writableNeedDrain) body.destroy(new Error('S3 sends nothing any more'))
+    before = sent
   }
 }
 

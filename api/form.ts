@@ -5,7 +5,8 @@ import busboy from 'busboy'
 import type { ParameterName } from './parameters.js'
 import { partOf, unknownParameter } from './part-names.js'
 import { bodyTooLarge, type Patience, pourBody } from './pour-body.js'
-import { Problem } from './problems.js'
+import { Problem, unavailable } from './problems.js'
+import { within } from './within.js'
 
 /** A multipart form whose files have been stored: `T` is what storing one gives back. */
 export type Form<T> = { texts: Map<ParameterName, string>; reference: T | undefined; voices: T[]; bytes: number }
@@ -21,6 +22,8 @@ export type FormOptions<T> = {
 
 export const maxVoices = 2
 const textBytes = 64 * 1024
+/** Ending takes an upload that is stopped one call to the store. */
+const endMs = 3_000
 const limits = { files: 4, fields: 40, parts: 48, fieldSize: textBytes, headerPairs: 20 }
 
 /** Refuses by the headers alone what could never become a form, before a byte of its body is read. */
@@ -35,7 +38,7 @@ export function refuseByHeaders(req: IncomingMessage, maxBytes: number): void {
 
 /**
  * Reads a form, its parts in any order, and stores its files while they arrive. The first thing that is wrong with it,
- * from either side, ends everything: when this rejects, no `storeFile` is running any more.
+ * from either side, ends everything: when this rejects, no `storeFile` is running any more, unless its store is away.
  */
 export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>): Promise<Form<T>> {
   const parser = openParser(req)
@@ -44,6 +47,7 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
   const fail = (error: unknown): void => failed.abort(error)
   const collected = new CollectedParts<T>()
   const storing: Promise<void>[] = []
+  const files: Readable[] = []
 
   // Who stores a file leaves it unread when storing fails: that is an error of the file as well, and says nothing of the
   // form. What is wrong, and what was removed because of it, `storeFile` tells when it has ended.
@@ -55,6 +59,7 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
     attempt(fail, () => collected.text(name, text, valueTruncated)),
   )
   parser.on('file', (name, file: Readable) => {
+    files.push(file)
     // Listens before anybody reads: a body that ends too early is an error of the file and of the parser.
     file.on('error', broken)
     attempt(fail, () => {
@@ -72,8 +77,7 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
     const closed = once(parser, 'close', { signal: stop })
     closed.catch(() => undefined) // awaited below, unless pouring fails first
     const bytes = await pourBody(req, parser, options.patience, stop)
-    // busboy 1.6 never ends a file whose content begins with the boundary, and no more bytes will come.
-    noEnd = setTimeout(() => fail(malformed(new Error('a file in it has no end'))), options.patience.storeStallMs)
+    noEnd = setTimeout(() => fail(whyNoEnd(files)), options.patience.storeStallMs)
     await closed
     await Promise.all(storing)
     stop.throwIfAborted()
@@ -81,11 +85,20 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
   } catch (error) {
     fail(error) // does nothing if this is the echo of an earlier failure
     parser.destroy()
-    await Promise.allSettled(storing)
+    // A store that is away can keep them from ending; whoever waits for the refusal should not wait for that.
+    await within(endMs, () => Promise.allSettled(storing)).catch(() => undefined)
     throw stop.reason
   } finally {
     clearTimeout(noEnd)
   }
+}
+
+/** All bytes are there, and yet the form does not end. */
+function whyNoEnd(files: Readable[]): Problem {
+  // busboy 1.6 never ends a file whose content begins with the boundary: its reader has taken everything and waits for more.
+  const isParsers = files.some((file) => !file.readableEnded && file.readableLength === 0)
+  if (isParsers) return malformed(new Error('a file in it has no end'))
+  return unavailable('the object store', new Error('it took nothing for too long'))
 }
 
 function openParser(req: IncomingMessage): busboy.Busboy {

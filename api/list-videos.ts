@@ -2,6 +2,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client'
 import { defaultPriority, searchAttributes, videoMemoKey, videoWorkflow } from '../workflows/names.js'
 import { type Phase, phases, unfinishedPhases, type VideoMemo } from '../workflows/video.js'
 import type { Listed, VideoLister } from './queue-view.js'
+import { askTemporal } from './temporal-calls.js'
 import type { Unfinished } from './unfinished-videos.js'
 
 const pageSize = 1000
@@ -22,7 +23,13 @@ export function videoLister(client: Client): VideoLister {
 }
 
 async function* list(client: Client, query: string): AsyncIterable<Listed> {
-  for await (const execution of client.workflow.list({ query, pageSize })) yield listedOf(execution)
+  const executions = client.workflow.list({ query, pageSize })[Symbol.asyncIterator]()
+  for (;;) {
+    // A page at a time has its own deadline: a long list may take as long as it takes, but not a server that is away.
+    const next = await askTemporal(client, () => executions.next())
+    if (next.done === true) return
+    yield listedOf(next.value)
+  }
 }
 
 function listedOf(execution: WorkflowExecutionInfo): Listed {

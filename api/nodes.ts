@@ -3,8 +3,11 @@ import type { Log } from '../infra/log.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { type NodeAnnouncement, nodeGoneMs } from '../workflows/node.js'
 import { objectKeys } from '../workflows/object-keys.js'
+import { within } from './within.js'
 
 const readEveryMs = 5_000
+/** Nobody waits longer for the announcements than this. */
+const readMs = 1_500
 
 const announcementSchema = z.object({
   node: z.string(),
@@ -35,7 +38,7 @@ export class Nodes {
   /** Nodes heard of within the last minute. When S3 is away: those known from before, as long as they count as up. */
   async live(now = Date.now()): Promise<NodeAnnouncement[]> {
     if (now - this.#readAt >= readEveryMs) {
-      this.#reading ??= this.#read()
+      this.#reading ??= within(readMs, () => this.#read())
         .catch((err: unknown) => this.#log.warn({ err }, 'the announcements of the nodes cannot be read'))
         .finally(() => {
           this.#reading = undefined

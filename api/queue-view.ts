@@ -1,6 +1,7 @@
 import type { Log } from '../infra/log.js'
 import type { ApiMetrics } from './metrics.js'
 import { type Unfinished, UnfinishedVideos } from './unfinished-videos.js'
+import { within } from './within.js'
 
 /** Where the view learns of videos. `Listed` is one that may have changed: still unfinished, or not any more. */
 export type Listed = { id: string; unfinished: Unfinished | undefined }
@@ -15,6 +16,8 @@ export type VideoLister = {
 const refreshEveryMs = 1_000
 /** Visibility is written after the fact, and clocks differ: each delta looks back this much further than the last. */
 const overlapMs = 10_000
+/** A list that takes longer than this is not waited for where there is an older one. */
+const staleAfterMs = 1_500
 /** What this process did itself is newer than any list read within this time after it. */
 const ownWordMs = 5_000
 
@@ -48,8 +51,9 @@ export class QueueView {
       this.#refreshing ??= this.#refresh().finally(() => {
         this.#refreshing = undefined
       })
+      const refreshing = this.#refreshing
       try {
-        await this.#refreshing
+        await (this.#refreshedAt === undefined ? refreshing : within(staleAfterMs, () => refreshing))
       } catch (err) {
         if (this.#refreshedAt === undefined) throw err
         this.#log.warn({ err }, 'the queue is shown as last known: its changes cannot be listed')

@@ -6,7 +6,7 @@ import { unavailable } from './problems.js'
 export type PartState = { ok: true } | { ok: false; why: string }
 export type PartStates = { temporal: PartState; s3: PartState; worker: PartState }
 
-/** An answer of a part serves for this long, so that probes and uploads do not add to its load. */
+/** An answer of a part serves for this long, so that probes do not add to its load. */
 const keptMs = 1_000
 const answerMs = 3_000
 /** A worker polls at least once a minute. */
@@ -16,6 +16,8 @@ const workflowQueue = 1
 /** Whether the parts that the API stands on answer: Temporal, S3, and a worker that takes videos. */
 export class Readiness {
   readonly #checks: Record<keyof PartStates, () => Promise<PartState>>
+  /** Asked anew for each upload: one that begins after a part went away would wait long to notice. */
+  readonly #now: { temporal: () => Promise<PartState>; s3: () => Promise<PartState> }
 
   constructor(temporal: TemporalClient, store: Pick<ObjectStore, 'ping'>) {
     this.#checks = {
@@ -23,6 +25,7 @@ export class Readiness {
       s3: kept(() => store.ping()),
       worker: kept(() => requireWorker(temporal)),
     }
+    this.#now = { temporal: () => stateOf(() => temporal.ping()), s3: () => stateOf(() => store.ping()) }
   }
 
   async states(): Promise<PartStates> {
@@ -33,7 +36,7 @@ export class Readiness {
 
   /** Rejects with `unavailable` if what an upload needs does not answer. A worker may come later. */
   async requireForUpload(): Promise<void> {
-    const [temporal, s3] = await Promise.all([this.#checks.temporal(), this.#checks.s3()])
+    const [temporal, s3] = await Promise.all([this.#now.temporal(), this.#now.s3()])
     if (!temporal.ok) throw unavailable('Temporal', new Error(temporal.why))
     if (!s3.ok) throw unavailable('the object store', new Error(s3.why))
   }

@@ -38,7 +38,7 @@ export type StartOutcome =
 export async function startVideo(client: Client, input: VideoInput, memo: VideoMemo): Promise<StartOutcome> {
   const { videoId } = input.order
   try {
-    await askTemporal(client, () => start(client, input, memo))
+    await askTemporal(client, () => start(client, input, memo), startMs)
     return { kind: 'started' }
   } catch (cause) {
     try {
@@ -48,6 +48,9 @@ export async function startVideo(client: Client, input: VideoInput, memo: VideoM
     }
   }
 }
+
+/** With the second look after it, whoever waits is answered within 5 s. */
+const startMs = 3_000
 
 /** Whether a workflow of this id runs. */
 async function exists(client: Client, id: string): Promise<boolean> {

@@ -2,12 +2,12 @@ import { type Client, isGrpcServiceError } from '@temporalio/client'
 import { unavailable } from './problems.js'
 
 /** Left alone, the client retries an unreachable server for 23 s. Somebody waits for us. */
-const answerMs = 4_000
+const answerMs = 3_000
 
 /** gRPC's words for a server that does not answer now: cancelled, deadline exceeded, resource exhausted, unavailable. */
 const awayCodes = new Set([1, 4, 8, 14])
 
-/** A call to Temporal that ends within 4 s, with `unavailable` when the server cannot be reached. */
+/** A call to Temporal that ends within 3 s, with `unavailable` when the server cannot be reached. */
 export async function askTemporal<T>(client: Client, call: () => Promise<T>, ms = answerMs): Promise<T> {
   try {
     return await client.withDeadline(Date.now() + ms, call)

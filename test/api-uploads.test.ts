@@ -238,6 +238,8 @@ test('a store that fails or stands still is a 503 with retry-after, and nothing 
     assert.ok(Number(answer.headers.get('retry-after')) > 0, fail)
     await assertRefused(api, answer, 503, 'unavailable')
   }
+  // As well where all bytes have come and only the store is waited for.
+  await assertRefused(api, await post(api, order()), 503, 'unavailable')
 })
 
 test('with Temporal down after storage nothing stays; with its answer lost the video is found or its inputs are kept', async () => {

@@ -8,12 +8,9 @@ import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/clie
 import fc from 'fast-check'
 import { createS3Client } from '../infra/s3-client.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
-import { connectTemporal } from '../infra/temporal.js'
-import { videoMemoKey, videoWorkflow } from '../workflows/names.js'
-import { objectKeys } from '../workflows/object-keys.js'
-import type { VideoMemo } from '../workflows/video.js'
 import { picture, toneWav } from './api-media.js'
 import { startApiProcess } from './api-process.js'
+import { completedVideo } from './completed-video.js'
 import { faultProxy } from './fault-proxy.js'
 import { testStack } from './stack.js'
 
@@ -131,43 +128,22 @@ test('wherever a sender leaves a good order, nothing of it stays in S3', async (
 test('a client that leaves its download ends the reading from S3', async () => {
   const bytes = 256 * 2 ** 20
   const id = `video_1700000000_${'a'.repeat(10)}`
-  const memo: VideoMemo = {
-    ...{ phase: 'completed', prompt: '', width: 640, height: 640, seconds: 1, work: 1, tokens: 1, createdAt: 0 },
-    file: { bytes, sha256: '0'.repeat(64), frames: 24, seconds: 1 },
-  }
-  await using temporal = await connectTemporal({
-    TEMPORAL_ADDRESS: stack.temporalAddress,
-    TEMPORAL_NAMESPACE: stack.namespace,
-  })
-  // A completed video as GET meets it; no worker is asked about one.
-  const options = { workflowId: id, taskQueue: 'nobody', memo: { [videoMemoKey]: memo } }
-  const video = await temporal.client.workflow.start(videoWorkflow, options)
-  const mebibyte = Buffer.alloc(2 ** 20)
-  await store.upload(objectKeys.output(id), repeated(mebibyte, bytes / mebibyte.length))
-  try {
-    proxy.answered = 0
-    const socket = connect(api.port, '127.0.0.1')
-    socket.write(`GET /v1/videos/${id}/content HTTP/1.1\r\nHost: x\r\n\r\n`)
-    const [first] = (await once(socket, 'data')) as [Buffer]
-    assert.match(first.toString('latin1', 0, 20), /^HTTP\/1\.1 200 /)
-    socket.destroy()
-    let read: number
-    do {
-      read = proxy.answered
-      await sleep(500)
-    } while (proxy.answered > read)
-    assert.ok(read < bytes / 2, `${read} of ${bytes} bytes were read`)
-  } finally {
-    await video.terminate()
-    await store.removeAll(objectKeys.video(id))
-  }
+  await using _video = await completedVideo(stack, store, { id, bytes })
+  proxy.answered = 0
+  const socket = connect(api.port, '127.0.0.1')
+  socket.write(`GET /v1/videos/${id}/content HTTP/1.1\r\nHost: x\r\n\r\n`)
+  const [first] = (await once(socket, 'data')) as [Buffer]
+  assert.match(first.toString('latin1', 0, 20), /^HTTP\/1\.1 200 /)
+  socket.destroy()
+  let read: number
+  do {
+    read = proxy.answered
+    await sleep(500)
+  } while (proxy.answered > read)
+  assert.ok(read < bytes / 2, `${read} of ${bytes} bytes were read`)
 })
 
 test('once the API has drained there is nothing in its bucket', async () => {
   await api[Symbol.asyncDispose]() // waits for all that is still under way
   assert.deepEqual(await left(), [])
 })
-
-async function* repeated(piece: Buffer, times: number) {
-  for (let n = 0; n < times; n++) yield await Promise.resolve(piece)
-}
