@@ -1,4 +1,4 @@
-/** The program that runs the workflows of all videos, and removes what they leave: needs Temporal and S3, no media tools. */
+/** The program that runs the workflows of all videos and of the nightly sweep, and removes what they leave: needs Temporal and S3, no media tools. */
 import { Worker } from '@temporalio/worker'
 import { runProgram } from '../infra/program.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
@@ -9,6 +9,8 @@ import { queues } from '../workflows/names.js'
 import { activityEdge } from './activity-edge.js'
 import { createRemoveActivities } from './remove.js'
 import { runWorker } from './run-worker.js'
+import { createSweepActivities } from './sweep.js'
+import { ensureSweepSchedule, openVideos } from './sweep-schedule.js'
 import { installTemporalLog } from './temporal-log.js'
 import { workflowCode } from './workflow-code.js'
 
@@ -25,13 +27,17 @@ await runProgram('videos-worker', { ...s3Settings, ...temporalSettings }, async 
     return { temporal: 'ok', s3: 'ok' }
   }
   await prepareNamespace(temporal.connection, settings.TEMPORAL_NAMESPACE)
+  await ensureSweepSchedule(temporal.client)
   const worker = await Worker.create({
     connection: temporal.connection,
     namespace: settings.TEMPORAL_NAMESPACE,
     taskQueue: queues.videos,
     ...workflowCode(),
     maxCachedWorkflows,
-    activities: createRemoveActivities({ store, log }),
+    activities: {
+      ...createRemoveActivities({ store, log }),
+      ...createSweepActivities({ store, isOpen: openVideos(temporal.client), registry, log }),
+    },
     interceptors: { activity: [activityEdge({ log, registry })] },
     shutdownGraceTime: '30 seconds',
     shutdownForceTime: '40 seconds',

@@ -3,6 +3,9 @@ import type { Readable } from 'node:stream'
 /** An object as it lies in the bucket. */
 export type StoredObject = { key: string; bytes: number; etag: string; modifiedAt: number }
 
+/** An upload that has neither been completed nor aborted: under way, or left by a killed process. */
+export type UnfinishedUpload = { key: string; uploadId: string; startedAt: number }
+
 /** What an upload left behind; sha256 in hex, of the bytes as they passed. */
 export type Uploaded = { bytes: number; sha256: string; etag: string }
 
@@ -48,6 +51,10 @@ export interface ObjectStore extends AsyncDisposable {
   list(prefix: string): AsyncIterable<StoredObject>
   /** Removes every object under the prefix, and every unfinished upload; returns how many there were. */
   removeAll(prefix: string): Promise<number>
+  /** Every upload of the bucket that is not finished. */
+  unfinished(): AsyncIterable<UnfinishedUpload>
+  /** Ends an unfinished upload and removes its parts; nothing for one that is finished by now. */
+  abort(upload: UnfinishedUpload): Promise<void>
   /** A URL that reads one object, for a child process that has no credentials. */
   readUrl(key: string, seconds: number): Promise<string>
   /** Resolves when the bucket answers; rejects with why not. */

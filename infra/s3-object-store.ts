@@ -10,12 +10,12 @@ import {
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { MultipartUpload } from './multipart-upload.js'
-import type { GetOptions, Got, ObjectStore, StoredObject, Uploaded } from './object-store.js'
+import type { GetOptions, Got, ObjectStore, StoredObject, UnfinishedUpload, Uploaded } from './object-store.js'
 import { PartPool } from './part-pool.js'
 import { createS3Client, type S3Address } from './s3-client.js'
 import { calling, callingWithin, statusOf, storageError } from './s3-errors.js'
 import { getObject } from './s3-get.js'
-import { removalBatch, removeObjects, removeUnfinished } from './s3-removal.js'
+import { abortUpload, listUnfinished, removalBatch, removeObjects, removeUnfinished } from './s3-removal.js'
 
 export { StorageAway } from './s3-errors.js'
 
@@ -156,6 +156,14 @@ class S3ObjectStore implements ObjectStore {
       if (isUnmet(statusOf(error))) return false
       throw storageError(error)
     }
+  }
+
+  unfinished(): AsyncIterable<UnfinishedUpload> {
+    return listUnfinished(this.#s3, this.#bucket)
+  }
+
+  abort(upload: UnfinishedUpload): Promise<void> {
+    return abortUpload(this.#s3, this.#bucket, upload)
   }
 
   readUrl(key: string, seconds: number): Promise<string> {

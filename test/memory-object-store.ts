@@ -3,11 +3,15 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
-import type { GetOptions, Got, ObjectStore, StoredObject, Uploaded } from '../infra/object-store.js'
+import type { GetOptions, Got, ObjectStore, StoredObject, UnfinishedUpload, Uploaded } from '../infra/object-store.js'
 
 /** A bucket in memory that behaves as S3 does, with switches for the ways in which S3 fails. */
 export class MemoryObjectStore implements ObjectStore {
   readonly objects = new Map<string, Buffer>()
+  /** When objects were stored, where a test says so; others are as old as can be. */
+  readonly modifiedAt = new Map<string, number>()
+  /** What a killed process left. */
+  readonly left: UnfinishedUpload[] = []
   /** Uploads that began and have neither ended nor failed. */
   uploading = 0
   fail: 'never' | 'uploads' | 'puts' | 'stall' = 'never'
@@ -107,16 +111,29 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
-    for (const [key, body] of this.objects) {
-      if (key.startsWith(prefix))
-        yield await Promise.resolve({ key, bytes: body.length, etag: etagOf(body), modifiedAt: 0 })
+    for (const [key, body] of [...this.objects].sort(([one], [other]) => (one < other ? -1 : 1))) {
+      if (!key.startsWith(prefix)) continue
+      const modifiedAt = this.modifiedAt.get(key) ?? 0
+      yield await Promise.resolve({ key, bytes: body.length, etag: etagOf(body), modifiedAt })
     }
   }
 
   async removeAll(prefix: string): Promise<number> {
     const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix))
     for (const key of keys) this.objects.delete(key)
-    return Promise.resolve(keys.length)
+    const left = this.left.filter(({ key }) => key.startsWith(prefix))
+    for (const upload of left) await this.abort(upload)
+    return keys.length + left.length
+  }
+
+  async *unfinished(): AsyncIterable<UnfinishedUpload> {
+    yield* [...this.left]
+    await Promise.resolve()
+  }
+
+  async abort(upload: UnfinishedUpload): Promise<void> {
+    await Promise.resolve()
+    this.left.splice(this.left.indexOf(upload), 1)
   }
 
   async readUrl(key: string): Promise<string> {

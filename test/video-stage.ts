@@ -17,6 +17,7 @@ import {
 import type { Order } from '../workflows/order.js'
 import type { RenderProgress } from '../workflows/progress.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
+import type { SweepActivities } from '../workflows/sweep-activities.js'
 import type { VideoInput, VideoMemo } from '../workflows/video.js'
 import type { AttachRequest, Rendered, RenderRequest, VideoActivities } from '../workflows/video-activities.js'
 import type { video } from '../workflows/video-workflow.js'
@@ -99,7 +100,8 @@ export async function openStage(): Promise<Stage> {
   const native = await connectWorker(settings)
   const plays = new Map<string, VideoActivities>()
   const played = (videoId: string): VideoActivities => plays.get(videoId) ?? willing()
-  const activities: VideoActivities = {
+  const activities: VideoActivities & SweepActivities = {
+    sweep: async () => ({ videos: 1, objects: 2, uploads: 3, claims: 4, nodes: 5, unsure: 6 }),
     prepare: (order) => played(order.videoId).prepare(order),
     render: (request: RenderRequest): Promise<Rendered> => played(request.order.videoId).render(request),
     attach: (request: AttachRequest): Promise<Rendered> => played(request.order.videoId).attach(request),

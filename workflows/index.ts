@@ -1,1 +1,2 @@
+export { sweep } from './sweep-workflow.js'
 export { video } from './video-workflow.js'

@@ -10,6 +10,9 @@ export const nodeQueue = (node: string): string => `${queues.gaudi}-${node}`
 /** The workflow type: one execution per video, `workflowId` = the video's id. */
 export const videoWorkflow = 'video'
 
+/** The workflow type, schedule and workflow id of the nightly sweep. */
+export const sweepWorkflow = 'sweep'
+
 /** The memo's one field, a `VideoMemo`. */
 export const videoMemoKey = 'video'
 
