@@ -29,18 +29,25 @@ export function announceNode(announced: AnnouncedNode): AsyncDisposable {
   }
 }
 
+const lookEveryMs = 2_000
+
 async function announceUntil(
   { node, runner, store, isDraining, log }: AnnouncedNode,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
+  let announced = { at: Number.NEGATIVE_INFINITY, draining: false }
+  for (; !signal.aborted; await abortableSleep(lookEveryMs, signal).catch(() => {})) {
+    const draining = isDraining()
+    // Who drains a node watches it leave.
+    const isDue = draining || draining !== announced.draining || performance.now() - announced.at >= announceEveryMs
+    if (!isDue) continue
+    announced = { at: performance.now(), draining }
     try {
-      const announcement = announcementOf(node, await runner.describe({ signal }), isDraining())
+      const announcement = announcementOf(node, await runner.describe({ signal }), draining)
       await store.put(objectKeys.node(node), JSON.stringify(announcement), { contentType: 'application/json' })
     } catch (err) {
       if (!signal.aborted) log.warn({ event: 'not-announced', err }, 'this node could not be announced')
     }
-    await abortableSleep(announceEveryMs, signal).catch(() => {})
   }
 }
 
@@ -52,7 +59,7 @@ export function announcementOf(node: string, description: Description, draining:
   return {
     node,
     at: Date.now(),
-    state: draining ? 'draining' : states[state],
+    state: draining ? (job ? 'draining' : 'drained') : states[state],
     engine,
     model,
     ranks,

@@ -10,6 +10,7 @@ import { nodeQueue, queues } from '../workflows/names.js'
 import { activityEdge } from './activity-edge.js'
 import { FollowedJobs } from './followed-jobs.js'
 import { announceNode } from './node-announcement.js'
+import { NodeDrain } from './node-drain.js'
 import { createRenderActivities } from './render.js'
 import { createRenderMetrics } from './render-metrics.js'
 import { createWorkflowTold } from './render-signals.js'
@@ -31,16 +32,18 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
     const [description] = await Promise.all([runner.describe(), store.ping(), temporal.ping()])
     return { temporal: 'ok', s3: 'ok', runner: description.state }
   }
-  await using _announced = announceNode({ node, runner, store, isDraining: () => signal.aborted, log })
   const metrics = createRenderMetrics(registry)
   const followed = new FollowedJobs()
+  await using drain = await NodeDrain.start({ node, store, runner, followed, log })
+  const isDraining = () => signal.aborted || drain.mode !== undefined
+  await using _announced = announceNode({ node, runner, store, isDraining, log })
   const common = {
     connection: temporal.connection,
     namespace: settings.TEMPORAL_NAMESPACE,
     identity: `${node}@${process.pid}`,
     activities: createRenderActivities({
       ...{ store, runner, node, followed, metrics, log },
-      isLeaving: () => false,
+      isLeaving: () => drain.mode === 'chunk',
       tell: createWorkflowTold(asked.client),
     }),
     // Progress is as fresh as heartbeats are let through.
@@ -59,7 +62,7 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
       activityTaskSlotSupplier: new RunnerSlot({
         runner,
         strays: new StrayJobs({ node, runner, followed, isWanted, metrics, log }),
-        isDraining: () => signal.aborted,
+        isDraining,
         log,
       }),
       workflowTaskSlotSupplier: none,

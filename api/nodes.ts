@@ -12,7 +12,7 @@ const readMs = 1_500
 const announcementSchema = z.object({
   node: z.string(),
   at: z.number(),
-  state: z.enum(['starting', 'idle', 'busy', 'draining']),
+  state: z.enum(['starting', 'idle', 'busy', 'draining', 'drained']),
   engine: z.string(),
   model: z.string(),
   ranks: z.number(),
@@ -59,6 +59,7 @@ export class Nodes {
   async #read(): Promise<void> {
     const read: NodeAnnouncement[] = []
     for await (const { key } of this.#store.list(objectKeys.nodes)) {
+      if (!key.endsWith('.json')) continue // a request to drain a node lies beside it
       const body = await this.#store.read(key)
       const parsed = announcementSchema.safeParse(jsonOf(body))
       if (parsed.success) read.push(parsed.data)

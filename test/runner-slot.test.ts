@@ -166,5 +166,6 @@ test('a node says of itself what its runner measured', async () => {
   const fixed = { node: 'n1', state: 'idle', engine: 'demo', model: 'Acted-demo', ranks: 2, renders: null }
   const measured = { presets: ['quality'], speeds: [{ tokens: 64, secondsPerForward: 0.01 }] }
   assert.deepEqual(said, { ...fixed, ...measured })
-  assert.equal(announcementOf('n1', description, true).state, 'draining')
+  assert.equal(announcementOf('n1', description, true).state, 'drained')
+  assert.equal(announcementOf('n1', { ...description, job }, true).state, 'draining')
 })

@@ -3,7 +3,7 @@ export type NodeAnnouncement = {
   node: string
   /** When it was written, in milliseconds. */
   at: number
-  state: 'starting' | 'idle' | 'busy' | 'draining'
+  state: 'starting' | 'idle' | 'busy' | 'draining' | 'drained'
   engine: string
   /** The model's name as answers show it, e.g. `InfiniteTalk-demo`. */
   model: string
@@ -19,6 +19,11 @@ export type NodeAnnouncement = {
 /** Seconds that one forward pass of so many tokens took on this node. */
 export type Speed = { tokens: number; secondsPerForward: number }
 
+/** What `npm run drain` asks of a node, in `nodes/<node>.drain`: to leave after its current video, or after its current chunk. */
+export const drainModes = ['video', 'chunk'] as const
+export type DrainMode = (typeof drainModes)[number]
+export type DrainRequest = { mode: DrainMode; at: number }
+
 export const announceEveryMs = 10_000
 export const nodeGoneMs = 60_000
 
@@ -30,6 +35,7 @@ export function takesVideos({ state }: NodeAnnouncement): boolean {
     case 'busy':
       return true
     case 'draining':
+    case 'drained':
       return false
   }
 }

@@ -18,6 +18,8 @@ export const objectKeys = {
   chunks: (id: string) => `videos/${id}/chunks/`,
   output: (id: string) => `videos/${id}/output.mp4`,
   node: (node: string) => `nodes/${node}.json`,
+  /** There while an operator takes the node out of service. */
+  drain: (node: string) => `nodes/${node}.drain`,
   nodes: 'nodes/',
   /** Which video a request that may be repeated has become. */
   claim: (name: string) => `claims/${name}.json`,
