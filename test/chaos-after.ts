@@ -13,12 +13,15 @@ export type Twin = { sha256: string; keys: string[] }
 
 export type Looking = { store: ObjectStore; client: Client; s3: S3Address }
 
-/** The video's objects, without its prefix. */
+/** The video's objects, without its prefix. Of chunks it does not tell which generation made them, nor how often. */
 export async function keysOf(store: ObjectStore, id: string): Promise<string[]> {
   const prefix = objectKeys.video(id)
-  const keys: string[] = []
-  for await (const { key } of store.list(prefix)) keys.push(key.slice(prefix.length))
-  return keys.sort()
+  const keys = new Set<string>()
+  for await (const { key } of store.list(prefix)) {
+    const name = key.slice(prefix.length).replace(/^(chunks\/\d+)\.g\d+/, '$1')
+    if (!name.startsWith('chunks/lineage')) keys.add(name)
+  }
+  return [...keys].sort()
 }
 
 /** Ids of all videos of which something lies in the bucket. */
