@@ -11,6 +11,7 @@ import { activityEdge } from './activity-edge.js'
 import { createAssembleActivities } from './assemble.js'
 import { createPrepareActivities } from './prepare.js'
 import { runWorker } from './run-worker.js'
+import { removeLeftFolders } from './temp-folder.js'
 import { installTemporalLog } from './temporal-log.js'
 
 /** In the source tree: the build copies no media. */
@@ -19,6 +20,7 @@ const ownClosingClip = fileURLToPath(new URL('../../infra/closing-clip.mp4', imp
 await runProgram('media-worker', { ...s3Settings, ...temporalSettings, ...mediaSettings }, async (program) => {
   const { settings, log, registry, signal } = program
   installTemporalLog(log)
+  await removeLeftFolders()
   await using store = await connectObjectStore(settings)
   await using temporal = await connectWorker(settings)
   program.health = async () => {

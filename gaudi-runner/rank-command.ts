@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { RankCommand } from './rank-process.js'
@@ -29,7 +29,7 @@ export type TorchrunSettings = {
 export async function torchrunCommand(settings: TorchrunSettings): Promise<(controlPath: string) => RankCommand> {
   const { RANKS, ENGINE, MODEL_DIR, DEVICE, PYTHON_PATH, FFMPEG_PATH } = settings
   const dieWithUs = (await hasSetpriv()) ? ['setpriv', '--pdeathsig', 'KILL'] : []
-  const [command = 'env', ...args] = [
+  const [command = 'env', ...torchrun] = [
     ...dieWithUs,
     // What ranks need beyond our own environment. One thread each: the ranks together fill the machine.
     ...['env', 'OMP_NUM_THREADS=1', 'PYTHONUNBUFFERED=1', `FFMPEG_PATH=${FFMPEG_PATH}`],
@@ -38,10 +38,14 @@ export async function torchrunCommand(settings: TorchrunSettings): Promise<(cont
     `PT_HPU_RECIPE_CACHE_CONFIG=${settings.PT_HPU_RECIPE_CACHE_CONFIG.replace(/^[^,]+/, (folder) => resolve(folder))}`,
     ...[PYTHON_PATH, '-m', 'torch.distributed.run', '--nnodes=1', `--nproc-per-node=${RANKS}`, '--max-restarts=0'],
     ...['--rdzv-backend=c10d', '--rdzv-endpoint=127.0.0.1:0', '--local-addr=127.0.0.1'],
-    ...['-m', 'pipeline.ranks', '--engine', ENGINE, '--model-dir', resolve(MODEL_DIR), '--device', DEVICE, '--control'],
   ]
+  const ranks = ['-m', 'pipeline.ranks', '--engine', ENGINE, '--model-dir', resolve(MODEL_DIR), '--device', DEVICE]
   const cwd = fileURLToPath(new URL('../../gaudi-runner/', import.meta.url))
-  return (controlPath) => ({ command, args: [...args, controlPath], cwd })
+  return (controlPath) => {
+    // torchrun makes a folder for its logs; killed, it would leave one of its own, but this one goes with the socket's.
+    const logs = `--log-dir=${join(dirname(controlPath), 'torchrun')}`
+    return { command, args: [...torchrun, logs, ...ranks, '--control', controlPath], cwd }
+  }
 }
 
 async function hasSetpriv(): Promise<boolean> {
