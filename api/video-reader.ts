@@ -4,6 +4,7 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common'
 import { videoMemoKey } from '../workflows/names.js'
 import type { RenderProgress } from '../workflows/progress.js'
 import { type VideoMemo, videoIdPattern } from '../workflows/video.js'
+import { reachedByEndedRender } from './ended-render.js'
 import { priorityOf } from './list-videos.js'
 import type { VideoState } from './present-video.js'
 import { videoNotFound } from './problems.js'
@@ -52,7 +53,8 @@ export class VideoReader {
     try {
       for (let left = aboutToSpeakTries; ; left--) {
         const description = await askTemporal(this.#client, () => this.#client.workflow.getHandle(id).describe())
-        if (left === 0 || !isAboutToSpeak(description)) return stateOf(description)
+        if (!isAboutToSpeak(description)) return stateOf(description)
+        if (left === 0) return withFloor(stateOf(description), await reachedByEndedRender(this.#client, description))
         await sleep(aboutToSpeakMs)
       }
     } catch (error) {
@@ -61,7 +63,7 @@ export class VideoReader {
   }
 }
 
-/** A workflow's next word takes some 10 ms; with its workers away, the last one is told after this long. */
+/** A workflow's next word takes some 10 ms; with its workers away, its history tells after this long. */
 const aboutToSpeakTries = 5
 const aboutToSpeakMs = 40
 
@@ -72,6 +74,11 @@ const aboutToSpeakMs = 40
 function isAboutToSpeak({ memo, raw }: WorkflowExecutionDescription): boolean {
   const video = memo?.[videoMemoKey] as VideoMemo | undefined
   return video?.phase === 'processing' && raw.pendingWorkflowTask != null && !raw.pendingActivities?.length
+}
+
+function withFloor(state: VideoState, percent: number): VideoState {
+  const { memo } = state
+  return { ...state, memo: { ...memo, progressFloor: Math.max(memo.progressFloor ?? 0, percent) } }
 }
 
 /** An open workflow is a video that exists; a closed one, or one of another kind, is none. */

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import type { Client } from '@temporalio/client'
+import { defaultPayloadConverter } from '@temporalio/common'
+import { reachedByEndedRender } from '../api/ended-render.js'
+import { videoSchema } from '../api/video-schema.js'
+import { connectTemporal } from '../infra/temporal.js'
+import { videoMemoKey, videoWorkflow } from '../workflows/names.js'
+import type { VideoMemo } from '../workflows/video.js'
+import { testStack } from './stack.js'
+
+const stack = testStack()
+const temporal = await connectTemporal({
+  TEMPORAL_ADDRESS: stack.temporalAddress,
+  TEMPORAL_NAMESPACE: stack.namespace,
+})
+after(() => temporal[Symbol.asyncDispose]())
+
+test('a video whose workflow has not been taken up by a worker is shown by its memo', async () => {
+  const id = `video_1700000005_${'c'.repeat(10)}`
+  const memo: VideoMemo = {
+    ...{ phase: 'processing', prompt: '', width: 640, height: 640, seconds: 1, work: 1, tokens: 1, createdAt: 0 },
+    progressFloor: 42,
+  }
+  const options = { workflowId: id, taskQueue: 'nobody', memo: { [videoMemoKey]: memo } }
+  const video = await temporal.client.workflow.start(videoWorkflow, options)
+  try {
+    const answer = await fetch(`${stack.apiUrl}/v1/videos/${id}`)
+    const { status, progress } = videoSchema.parse(await answer.json())
+    assert.deepEqual([status, progress], ['processing', 42])
+  } finally {
+    await video.terminate()
+  }
+})
+
+test('with the workers away progress is that of the render that ended, however it ended', async () => {
+  const progress = { node: 'n', generation: 1, chunk: 1, chunks: 2, step: 25, steps: 50, secondsLeft: 3 }
+  const details = { payloads: [defaultPayloadConverter.toPayload(progress)] }
+  const reached = (...events: object[]) => {
+    const workflowService = { getWorkflowExecutionHistoryReverse: () => Promise.resolve({ history: { events } }) }
+    const client = {
+      workflowService,
+      options: { namespace: 'n' },
+      withDeadline: (_at: number, call: () => unknown) => call(),
+    }
+    return reachedByEndedRender(client as unknown as Client, { workflowId: 'v', runId: 'r' })
+  }
+  const scheduled = { workflowTaskScheduledEventAttributes: {} }
+  const timedOut = { failure: { timeoutFailureInfo: { lastHeartbeatDetails: details } } }
+  assert.equal(await reached(scheduled, { activityTaskTimedOutEventAttributes: timedOut }), 75)
+  const failed = { failure: { applicationFailureInfo: { type: 'RunnerLost', details } } }
+  assert.equal(await reached(scheduled, { activityTaskFailedEventAttributes: failed }), 75)
+  assert.equal(await reached(scheduled, { activityTaskCompletedEventAttributes: {} }), 99)
+  const nowhere = { activityTaskFailedEventAttributes: { failure: { applicationFailureInfo: { type: 'RunnerLost' } } } }
+  assert.equal(await reached(scheduled, nowhere, { activityTaskCompletedEventAttributes: {} }), 0)
+  assert.equal(await reached(scheduled, { workflowExecutionStartedEventAttributes: {} }), 0)
+})
