@@ -13,6 +13,7 @@ import { benchComm } from './bench-comm.js'
 import { benchDemo } from './bench-demo.js'
 import { benchDispatch } from './bench-dispatch.js'
 import { benchDownload } from './bench-download.js'
+import { benchMemory } from './bench-memory.js'
 import { report } from './bench-report.js'
 import { benchUpload } from './bench-upload.js'
 import { benchWeights } from './bench-weights.js'
@@ -27,6 +28,7 @@ const onStack = {
 
 const alone = {
   comm: benchComm,
+  memory: benchMemory,
   weights: benchWeights,
 }
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from pipeline.signals import Signal
 
 
 class CannotStart(ValueError):
@@ -85,8 +86,8 @@ class Engine(Protocol):
     def encode_picture(self, picture: Tensor) -> Tensor:
         """CLIP features [257, 1280] of a picture [3,H,W] in [-1, 1]."""
 
-    def embed_voice(self, wave: np.ndarray, frames: int, fps: int) -> Tensor:
-        """Features [frames, layers, d] of a 16 kHz signal."""
+    def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:
+        """Features of a signal [frames, layers, d], as pieces [some, layers, d] one after the other."""
 
     def vae_encode(self, frames: Tensor) -> Tensor:
         """[3,F,H,W] in [-1, 1] to [C, 1 + (F - 1) / 4, H / 8, W / 8]; causal: a prefix gives a prefix."""

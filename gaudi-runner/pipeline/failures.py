@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from pipeline.denoise import NotANumber
 from pipeline.engine import CannotStart
+from pipeline.finite import NotANumber
 
 
 @dataclass(frozen=True)

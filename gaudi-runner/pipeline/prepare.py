@@ -6,14 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.audio import frame_count, normalize_loudness, place_voices, read_voice
+from pipeline.audio import frame_count
 from pipeline.checkpoint import LOOP_REVISION, read_checkpoint, state_name
 from pipeline.digest import digest_of
+from pipeline.embedding import Embedding
 from pipeline.engine import Engine
+from pipeline.loudness import loudness_gain
 from pipeline.order import Order, OrderRejected
 from pipeline.pictures import person_masks, token_masks
 from pipeline.plan import Plan
 from pipeline.reference import StillReference, VideoReference
+from pipeline.signals import WavFile, place_voices
 from pipeline.step_checkpoint import read_steps
 from pipeline.stream import Prepared, State, Steps
 
@@ -25,15 +28,15 @@ def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
         raise OrderRejected(refusal)
     fit = (directory / "reference", order.height, order.width)
     reference = VideoReference(*fit, order.fps) if order.reference_is_video else StillReference(*fit)
-    voices = [normalize_loudness(read_voice(path)) for path in _voice_paths(directory)]
-    signals = place_voices(voices, order.voice_mode)
-    sounding = frame_count(signals[0].size, order.fps)
+    voices = [WavFile(path) for path in _voice_paths(directory)]
+    signals = place_voices(voices, [loudness_gain(voice) for voice in voices], order.voice_mode)
+    sounding = frame_count(signals[0].samples, order.fps)
     if abs(sounding - order.frames) > 1:
         raise OrderRejected(f"the voices last {sounding} frames at {order.fps} fps, the order says {order.frames}")
-    embeddings = [engine.embed_voice(signal, order.frames, order.fps) for signal in signals]
-    for person, embedding in enumerate(embeddings, 1):
-        if not embedding.isfinite().all():
-            raise OrderRejected(f"voice {person} gives features that are not finite")
+    embeddings = [
+        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}")
+        for person, signal in enumerate(signals, 1)
+    ]
     try:
         source = (reference.source_height, reference.source_width)
         masks = person_masks(len(voices), *source, order.height, order.width, order.boxes)

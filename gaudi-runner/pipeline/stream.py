@@ -13,10 +13,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from pipeline.audio import chunk_windows
+from pipeline.audio import Rows, chunk_windows
 from pipeline.colour import ColourReference
-from pipeline.denoise import NotANumber, denoise
+from pipeline.denoise import denoise
 from pipeline.engine import Conditions, Engine, Reference
+from pipeline.finite import finite, made_by_lead
 from pipeline.group import Group
 from pipeline.guidance import Sampling
 from pipeline.plan import Plan
@@ -27,7 +28,7 @@ class Prepared:
     """What rank 0 has made of an order's files."""
 
     reference: Reference
-    embeddings: list[Tensor]  # per person [L, layers, d]
+    embeddings: list[Rows]  # per person [L, layers, d]
     masks: Tensor  # [3, H/8, W/8]
     prompt: str
     negative_prompt: str
@@ -115,54 +116,53 @@ def stream(
             partial(before_step, index),
             finished,
             partial(after_step, index) if after_step is not None else None,
+            f"the latent of chunk {index}",
         )
 
-        frames = engine.vae_decode(latent) if group.leads else None
-        motion = None
+        decoded = made_by_lead(group, partial(_decoded, engine, video, latent, index, conditions.colours))
+        frames, motion = decoded or (None, None)
         if index + 1 < plan.chunks:
-            motion = group.from_lead(_motion(engine, video, frames, conditions.colours), engine.device)
-            if not motion.sum().isfinite():
-                raise NotANumber(f"the motion latents after chunk {index} are not finite")
+            motion = group.from_lead(motion, engine.device)
         new = frames[:, plan.emitted(index)] if frames is not None else None
-        del frames, latent
+        del decoded, frames, latent
         yield Chunk(index, new, conditions.colours, State(index + 1, generator.get_state(), motion))
 
 
-def _motion(engine: Engine, video: Video, frames: Tensor | None, colours: ColourReference | None) -> Tensor | None:
-    """The chunk's last frames, colour-corrected and encoded: what the next chunk begins with. Rank 0."""
-    if frames is None or colours is None:
-        return None
+def _decoded(
+    engine: Engine, video: Video, latent: Tensor, index: int, colours: ColourReference | None
+) -> tuple[Tensor, Tensor | None]:
+    """A chunk's frames, and the last of them colour-corrected and encoded, which the next chunk begins with. Rank 0."""
+    assert colours is not None
+    frames = finite(engine.vae_decode(latent), f"the decoded frames of chunk {index} are")
+    if index + 1 == video.plan.chunks:
+        return frames, None
     tail = [colours.correct(frame, video.colour_strength) for frame in frames[:, -video.plan.motion_frames :].unbind(1)]
-    return engine.vae_encode(torch.stack(tail, 1))
+    return frames, finite(engine.vae_encode(torch.stack(tail, 1)), f"the motion latents of chunk {index} are")
 
 
 class _ChunkConditions:
-    """Makes each chunk's conditions on rank 0 and hands them to the others."""
+    """Makes each chunk's conditions on rank 0, sees that they are finite, and hands them to the others."""
 
     def __init__(self, engine: Engine, group: Group, video: Video, prepared: Prepared | None) -> None:
         self._engine, self._group, self._video, self._prepared = engine, group, video, prepared
-        made = [engine.encode_text(prepared.prompt), engine.encode_text(prepared.negative_prompt)] if prepared else None
-        self._text, self._negative_text = [self._spread(made[i] if made else None) for i in range(2)]
-        self._masks = self._spread(prepared.masks if prepared else None)
+        self._text, self._negative_text, self._masks = self._spread(self._of_video)
         self.colours = ColourReference.of(_frame(prepared.reference, 0)) if prepared else None
         still = group.agree(prepared.reference.still if prepared else False)
-        self._still = self._of_picture(0, video.plan.chunk_frames) if still else None
+        self._still = self._spread(partial(self._of_picture, 0, video.plan.chunk_frames)) if still else None
 
     def of_chunk(self, index: int) -> Conditions:
         plan, prepared = self._video.plan, self._prepared
         start, length = plan.start(index), plan.length(index)
         # A prefix of the frames is a prefix of the latents, so a still picture's condition is cut for a shorter chunk.
-        clip, y = self._still or self._of_picture(start, length)
+        clip, y = self._still or self._spread(partial(self._of_picture, start, length))
         y = y[:, : plan.latents(index)].contiguous()
-        audio = None
-        if prepared:
-            audio = torch.stack([chunk_windows(voice, start, length) for voice in prepared.embeddings])
+        (audio,) = self._spread(partial(self._of_voices, index))
         return Conditions(
             self._text,
             self._negative_text,
             clip,
             y,
-            self._spread(audio),
+            audio,
             self._masks,
             start,
             self._video.fps,
@@ -170,21 +170,44 @@ class _ChunkConditions:
             self._video.sampling.tea_cache,
         )
 
-    def _of_picture(self, number: int, length: int) -> tuple[Tensor, Tensor]:
+    def _of_video(self, prepared: Prepared) -> dict[str, Tensor]:
+        return {
+            "the encoded prompt is": self._engine.encode_text(prepared.prompt),
+            "the encoded negative prompt is": self._engine.encode_text(prepared.negative_prompt),
+            "the masks are": prepared.masks,
+        }
+
+    def _of_picture(self, number: int, length: int, prepared: Prepared) -> dict[str, Tensor]:
         """CLIP features and encoded condition of one reference frame: the frame itself, then nothing (zeros)."""
-        if not self._prepared:
-            return self._spread(None), self._spread(None)
-        picture = _frame(self._prepared.reference, number)
+        picture = _frame(prepared.reference, number)
         frames = torch.zeros(3, length, *picture.shape[1:])
         frames[:, 0] = picture
         latent = self._engine.vae_encode(frames)
         mask = torch.zeros(4, *latent.shape[1:])
         mask[:, 0] = 1
-        clip = self._engine.encode_picture(picture)
-        return self._spread(clip), self._spread(torch.cat([mask.to(latent), latent]))
+        return {
+            f"the picture features of frame {number} are": self._engine.encode_picture(picture),
+            f"the encoded condition of frame {number} is": torch.cat([mask.to(latent), latent]),
+        }
 
-    def _spread(self, x: Tensor | None) -> Tensor:
-        return self._group.from_lead(x, self._engine.device)
+    def _of_voices(self, index: int, prepared: Prepared) -> dict[str, Tensor]:
+        start, length = self._video.plan.start(index), self._video.plan.length(index)
+        windows = [chunk_windows(voice, start, length) for voice in prepared.embeddings]
+        return {f"the voice features of chunk {index} are": torch.stack(windows)}
+
+    def _spread(self, make: Callable[[Prepared], dict[str, Tensor]]) -> list[Tensor]:
+        """What rank 0 makes, on every rank, in order."""
+
+        def made() -> list[Tensor]:
+            assert self._prepared is not None
+            return [finite(tensor, name) for name, tensor in make(self._prepared).items()]
+
+        tensors = made_by_lead(self._group, made)
+        count = self._group.agree(len(tensors) if tensors is not None else 0)
+        return [
+            self._group.from_lead(tensors[i] if tensors is not None else None, self._engine.device)
+            for i in range(count)
+        ]
 
 
 def _frame(reference: Reference, number: int) -> Tensor:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipeline.audio import normalize_loudness
 from pipeline.engine import Conditions, Engine
 from pipeline.group import Group
 from pipeline.guidance import BOTH
+from pipeline.loudness import loudness_gain
+from pipeline.signals import Sound
 
 FPS = 25
 
@@ -44,8 +45,9 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
     still = torch.zeros(3, shape.height, shape.width)
     heard = None
     if group.leads:
-        voice = normalize_loudness(np.zeros(16_000 * shape.frames // FPS))  # loads the meter
-        heard = engine.embed_voice(voice, shape.frames, FPS)[None, :, None].expand(-1, -1, 5, -1, -1)
+        silence = Sound(np.zeros(16_000 * shape.frames // FPS))
+        loudness_gain(silence)  # loads the meter
+        heard = torch.cat(list(engine.embed_voice(silence, shape.frames, FPS)))[None, :, None].expand(-1, -1, 5, -1, -1)
     beat()
     given = Conditions(
         text=group.from_lead(engine.encode_text(" ") if group.leads else None, engine.device),

@@ -11,6 +11,7 @@ from parity_data import uniform
 from torch import Tensor
 
 from pipeline.engine import Conditions, Pass
+from pipeline.signals import Signal
 
 MIX = uniform("stub.vae.mix", (16, 3))
 
@@ -71,7 +72,7 @@ class LinearEngine:
     def encode_picture(self, picture: Tensor) -> Tensor:
         return torch.full((257, 1280), float(picture.mean()))
 
-    def embed_voice(self, wave: np.ndarray, frames: int, fps: int) -> Tensor:
+    def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:
         raise AssertionError("the cases bring their embeddings")
 
     def vae_encode(self, frames: Tensor) -> Tensor:

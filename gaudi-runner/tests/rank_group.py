@@ -80,9 +80,14 @@ class RankGroup:
             if word["type"] in types:
                 return word
 
-    def render(self, job: str, directory: Path, **order: object) -> dict[str, Any]:
+    def render(self, job: str, directory: Path, seconds: float = 240, **order: object) -> dict[str, Any]:
         self.say(type="render", job=job, generation=1, directory=str(directory), order=order)
-        return self.until("finished", "rejected", "failed", "aborted")
+        return self.until("finished", "rejected", "failed", "aborted", seconds=seconds)
+
+    def peak_kib(self, rank: int) -> int:
+        """The most memory that a rank has had since it started."""
+        status = Path(f"/proc/{self.pids[rank]}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
     def _accept(self) -> None:
         while True:

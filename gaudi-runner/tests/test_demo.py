@@ -10,18 +10,19 @@ import torch
 from orders import draw_reference, make_inputs, order, syllables
 from PIL import Image, ImageFilter
 
-from pipeline.audio import chunk_windows, place_voices
 from pipeline.demo.cosine_vae import CosineVae
 from pipeline.demo.denoiser import DemoDenoiser
 from pipeline.demo.engine import DemoEngine
 from pipeline.demo.voice import voice_features
-from pipeline.denoise import NotANumber, denoise
+from pipeline.denoise import denoise
+from pipeline.finite import NotANumber
 from pipeline.group import Group
 from pipeline.guidance import BOTH, Sampling
 from pipeline.order import Order
 from pipeline.pictures import fit_picture
 from pipeline.plan import plan_chunks
 from pipeline.prepare import prepare
+from pipeline.signals import Sound
 from pipeline.stream import Video, stream
 
 
@@ -130,19 +131,6 @@ def test_frames_at_the_border_of_two_chunks_follow_smoothly(tmp_path: Path) -> N
     assert steps[80] < 0.02
 
 
-def test_voices_are_placed_after_or_beside_each_other() -> None:
-    one, two = np.ones(3), np.full(5, 2.0)
-    assert [list(v) for v in place_voices([one, two], "add")] == [[1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 2, 2, 2, 2, 2]]
-    assert [list(v) for v in place_voices([one, two], "para")] == [[1, 1, 1, 0, 0], [2, 2, 2, 2, 2]]
-    assert [list(v) for v in place_voices([one], "add")] == [[1, 1, 1]]
-
-
 def test_silence_keeps_the_mouth_shut() -> None:
-    assert voice_features(np.zeros(16000), 25, 25).abs().max() == 0
-    assert voice_features(np.zeros(0), 25, 25).shape == (25, 1, 3)
-
-
-def test_windows_beyond_the_sound_repeat_its_end_in_a_single_chunk() -> None:
-    embedding = torch.arange(6.0).view(6, 1, 1)
-    assert chunk_windows(embedding, 0, 9)[:, :, 0, 0].tolist()[-1] == [5, 5, 5, 5, 5]
-    assert chunk_windows(embedding, 0, 9)[:, :, 0, 0].tolist()[0] == [0, 0, 0, 1, 2]
+    assert voice_features(Sound(np.zeros(16000)), 25, 25).abs().max() == 0
+    assert voice_features(Sound(np.zeros(0)), 25, 25).shape == (25, 1, 3)

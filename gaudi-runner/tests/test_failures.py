@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.denoise import NotANumber
 from pipeline.engine import CannotStart
 from pipeline.failures import message_of, reason_of
+from pipeline.finite import NotANumber
 
 TABLE = [
     # as it was seen; the runner's word before and after `ready`; a word of what to do

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +15,9 @@ from pipeline.demo.face import Face
 from pipeline.demo.talking import faces_of, moving_region, talking_frames
 from pipeline.demo.voice import voice_features
 from pipeline.engine import Conditions, Reference
+from pipeline.finite import made_by_lead
 from pipeline.group import Group
+from pipeline.signals import Signal
 
 # The guide at which the mouth moves naturally; it is the service's default.
 NATURAL_AUDIO_GUIDE = 5.0
@@ -39,7 +40,7 @@ class DemoEngine:
 
     def identity_of(self, preset: str) -> str:  # noqa: ARG002 - it draws the same for all
         """Name what it draws."""
-        return "demo 1"
+        return "demo 2"
 
     def refusal(self, preset: str) -> str | None:
         """Offer every preset."""
@@ -58,9 +59,9 @@ class DemoEngine:
         """The picture's mean where CLIP features go."""
         return picture.mean().expand(257, 1280).contiguous()
 
-    def embed_voice(self, wave: np.ndarray, frames: int, fps: int) -> Tensor:
-        """Loudness, brightness and emphasis where wav2vec2's layers go, [frames, 1, 3]."""
-        return voice_features(wave, frames, fps)
+    def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:
+        """Loudness, brightness and emphasis where wav2vec2's layers go, [frames, 1, 3], all at once."""
+        yield voice_features(signal, frames, fps)
 
     def vae_encode(self, frames: Tensor) -> Tensor:
         """Truncated cosine transform."""
@@ -75,7 +76,7 @@ class DemoEngine:
 
         The difference is a fifth of the natural one, so that guidance of 5 makes it natural.
         """
-        silent, natural = self._targets(conditions) if conditions.reference is not None else (None, None)
+        silent, natural = made_by_lead(self._group, lambda: self._targets(conditions)) or (None, None)
         silent, natural = self._group.from_lead(silent), self._group.from_lead(natural)
         return DemoDenoiser(self._group, silent, silent + (natural - silent) / NATURAL_AUDIO_GUIDE)
 

@@ -6,20 +6,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SAMPLE_RATE = 16_000
+from pipeline.signals import SAMPLE_RATE, Signal
+
 FEATURES = 3
+BLOCK_FRAMES = 500
 
 
-def voice_features(wave: np.ndarray, frames: int, fps: int) -> Tensor:
+def voice_features(signal: Signal, frames: int, fps: int) -> Tensor:
     """Opening of the mouth, its width and the emphasis of the head, [frames, 1, 3], each about 0 to 1."""
-    hop = SAMPLE_RATE / fps
-    edges = (np.arange(frames + 1) * hop).astype(int)
-    padded = np.pad(wave, (0, max(0, edges[-1] - wave.size)))
-    squares = np.concatenate([[0.0], np.cumsum(padded**2)])
-    power = (squares[edges[1:]] - squares[edges[:-1]]) / np.diff(edges)
-    # Steepness of the wave against its size: vowels like "ee" are bright and wide, "oo" is dark and round.
-    slopes = np.concatenate([[0.0], np.cumsum(np.diff(padded, prepend=0.0) ** 2)])
-    steepness = (slopes[edges[1:]] - slopes[edges[:-1]]) / np.diff(edges)
+    edges = (np.arange(frames + 1) * SAMPLE_RATE / fps).astype(int)
+    power, steepness = np.zeros(frames), np.zeros(frames)
+    for first in range(0, frames, BLOCK_FRAMES):
+        last = min(first + BLOCK_FRAMES, frames)
+        at = edges[first : last + 1] - edges[first]
+        heard = signal.read(edges[first] - 1, edges[last])
+        power[first:last] = _means(heard[1:] ** 2, at)
+        # Steepness of the wave against its size: vowels like "ee" are bright and wide, "oo" is dark and round.
+        steepness[first:last] = _means(np.diff(heard) ** 2, at)
     loudness = np.sqrt(power)
     heard = loudness[loudness > 0.004]
     full = np.percentile(heard, 92) if heard.size else 1.0
@@ -32,6 +35,12 @@ def voice_features(wave: np.ndarray, frames: int, fps: int) -> Tensor:
         _smooth(opening, 6.0 * fps / 25),
     ]
     return torch.from_numpy(np.stack(features, -1)).float()[:, None]
+
+
+def _means(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Mean of the values between each two edges."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return (sums[edges[1:]] - sums[edges[:-1]]) / np.diff(edges)
 
 
 def _smooth(x: np.ndarray, sigma: float) -> np.ndarray:

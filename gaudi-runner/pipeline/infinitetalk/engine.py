@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 
 from ..engine import Conditions
 from ..group import Group
+from ..signals import Signal
 from .config import TransformerConfig
 from .denoiser import ChunkDenoiser, Remembered
 from .device import Device
@@ -70,9 +70,9 @@ class InfiniteTalkEngine:
         """CLIP features [257, image_dim] of a picture [3, H, W] in [-1, 1]. Rank 0."""
         return self._on_lead.picture.encode(picture)
 
-    def embed_voice(self, wave: np.ndarray, frames: int, fps: int) -> Tensor:  # noqa: ARG002 - frames says it
-        """Layers of wav2vec2 [frames, layers, width] of a 16 kHz signal that lasts so many frames. Rank 0."""
-        return self._on_lead.voice.embed(wave, frames).cpu()
+    def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:  # noqa: ARG002 - frames says it
+        """Layers of wav2vec2 [some, layers, width], piece by piece, of a signal of so many frames. Rank 0."""
+        return self._on_lead.voice.embed(signal, frames)
 
     def vae_encode(self, frames: Tensor) -> Tensor:
         """[3, F, H, W] in [-1, 1] -> [16, 1 + (F - 1) / 4, H / 8, W / 8]; a prefix gives a prefix. Rank 0."""

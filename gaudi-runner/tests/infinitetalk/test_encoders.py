@@ -8,14 +8,16 @@ import pytest
 import torch
 from parity_data import cases, needs_parity, uniform
 from torch import Tensor
+from torch.nn.functional import interpolate
 from transformers import Wav2Vec2Config
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2FeatureEncoder
 
 from pipeline.infinitetalk.encoders.latents import LatentCoder
 from pipeline.infinitetalk.encoders.picture import PictureEncoder, prepare
-from pipeline.infinitetalk.encoders.speech_features import speech_features
+from pipeline.infinitetalk.encoders.speech_features import NormalizedSignal, SpeechFeatures
 from pipeline.infinitetalk.encoders.text import build_umt5, clean
-from pipeline.infinitetalk.encoders.voice import VoiceEncoder
+from pipeline.infinitetalk.encoders.voice import VoiceEncoder, at_frames
+from pipeline.signals import Sound
 
 from .parity import arrays, parameters
 
@@ -93,8 +95,18 @@ def test_pictures_equal_the_reference(case: dict[str, Any]) -> None:
 @cases_of("audio")
 def test_voices_equal_the_reference(case: dict[str, Any]) -> None:
     encoder = VoiceEncoder(parameters(PARAMETERS["audio"]), DESCRIBED["audio"]["config"], CPU)
-    out = encoder.embed(uniform(case["input"], (case["samples"],)).numpy(), case["frames"])
+    (out,) = encoder.embed(Sound(uniform(case["input"], (case["samples"],)).double().numpy()), case["frames"])
     near(out, recorded("audio")[case["out"]], 1e-5)
+
+
+def normal(signal: Tensor) -> Tensor:
+    wide = signal.double()
+    return ((wide - wide.mean()) / (wide.var(correction=0) + 1e-7).sqrt()).float()
+
+
+def in_windows(extractor: Wav2Vec2FeatureEncoder, signal: Tensor, window: int) -> Tensor:
+    features = SpeechFeatures(extractor, NormalizedSignal(Sound(signal.double().numpy())), CPU, window)
+    return features.of(0, features.count)
 
 
 @pytest.mark.parametrize("samples", [16_000, 16_399, 400])
@@ -104,7 +116,7 @@ def test_windows_of_a_voice_equal_the_whole(samples: int, window: int) -> None:
     torch.manual_seed(0)
     extractor = Wav2Vec2FeatureEncoder(config).requires_grad_(False)
     signal = uniform("audio.long", (samples,))
-    near(speech_features(extractor, signal, window), extractor(signal[None])[0], 1e-5)
+    near(in_windows(extractor, signal, window), extractor(normal(signal)[None])[0], 1e-5)
 
 
 def test_windows_equal_the_whole_where_every_layer_has_its_norm() -> None:
@@ -112,7 +124,30 @@ def test_windows_equal_the_whole_where_every_layer_has_its_norm() -> None:
     torch.manual_seed(0)
     extractor = Wav2Vec2FeatureEncoder(config).requires_grad_(False)
     signal = uniform("audio.long", (16_000,))
-    near(speech_features(extractor, signal, 7), extractor(signal[None])[0], 1e-5)
+    near(in_windows(extractor, signal, 7), extractor(normal(signal)[None])[0], 1e-5)
+
+
+@needs_parity
+def test_a_long_voice_is_embedded_in_windows_that_know_their_neighbours() -> None:
+    encoder = VoiceEncoder(parameters(PARAMETERS["audio"]), DESCRIBED["audio"]["config"], CPU)
+    signal = Sound(uniform("audio.long", (64_000,)).double().numpy())
+    (whole,) = encoder.embed(signal, 100)
+    pieces = list(encoder.embed(signal, 100, window=99, context=40))
+    assert [piece.shape[0] for piece in pieces] == [19] * 5 + [5]
+    together = torch.cat(pieces)
+    # Attention sees the window, not the sound: of random weights and noise not much more than this can be asked.
+    assert torch.corrcoef(torch.stack([together.flatten(), whole.flatten()]))[0, 1] > 0.9
+
+
+def test_features_at_some_frames_are_those_at_all_frames() -> None:
+    torch.manual_seed(0)
+    extractor = Wav2Vec2FeatureEncoder(Wav2Vec2Config(conv_dim=[16] * 7)).requires_grad_(False)
+    features = SpeechFeatures(
+        extractor, NormalizedSignal(Sound(uniform("audio.long", (64_000,)).double().numpy())), CPU
+    )
+    whole = interpolate(features.of(0, features.count)[None], size=101, mode="linear", align_corners=True)[0]
+    for first, last in ((0, 101), (0, 1), (19, 57), (100, 101)):
+        near(at_frames(features, first, last, 101), whole[:, first:last], 1e-5)
 
 
 def test_a_prompt_is_cleaned_as_in_training() -> None:

@@ -19,6 +19,7 @@ from pipeline.infinitetalk.engine import InfiniteTalkEngine
 from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.weights import WeightsError
 from pipeline.plan import Plan
+from pipeline.signals import Sound
 from pipeline.stream import Prepared, Video, stream
 
 from .gloo import on_ranks
@@ -49,7 +50,8 @@ def render(engine: Engine, group: Group, voices: int) -> np.ndarray:
         wave = uniform("engine.wave", (16_000,)).numpy()
         masks = torch.zeros(3, SIDE // 8, SIDE // 8)
         masks[0, :2, :2], masks[1, :2, 2:], masks[2, 2:] = 1, 1, 1
-        embeddings = [engine.embed_voice(wave * (voice + 1), PLAN.frames, 25) for voice in range(voices)]
+        signals = [Sound(wave * (voice + 1)) for voice in range(voices)]
+        embeddings = [torch.cat(list(engine.embed_voice(signal, PLAN.frames, 25))) for signal in signals]
         prepared = Prepared(Still(), embeddings, masks, "a prompt", "its opposite")
     video = Video(PLAN, Sampling(steps=2, shift=7.0, text_guide=5.0, audio_guide=4.0), seed=7, fps=25)
     chunks = [chunk.frames for chunk in stream(engine, group, video, prepared, None, lambda _chunk, _step: None)]
@@ -67,7 +69,7 @@ def test_it_is_an_engine(tiny_folder: ModelFolder) -> None:
     assert engine.encode_text("ab &amp; c").shape == (7, 32)  # six bytes and the end
     assert engine.encode_text("x" * 1000).shape == (512, 32)
     assert engine.encode_picture(torch.zeros(3, 64, 48)).shape == (257, 80)
-    assert engine.embed_voice(np.ones(16_000), 25, 25).shape == (25, 2, 32)
+    assert [piece.shape for piece in engine.embed_voice(Sound(np.ones(16_000)), 25, 25)] == [(25, 2, 32)]
     latent = engine.vae_encode(torch.zeros(3, 9, 32, 48))
     assert latent.shape == (16, 3, 4, 6)
     assert engine.vae_decode(latent).shape == (3, 9, 32, 48)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
+from ...signals import Signal
 from .fill import fill
-from .speech_features import speech_features
+from .speech_features import NormalizedSignal, SpeechFeatures
 
 # What the weight norm of the position convolution was called when the weights were published.
 OLD_WEIGHT_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
 # What only training reads.
 TRAINING = ("masked_spec_embed", "quantizer.", "project_q.", "project_hid.", "lm_head.")
 
+WINDOW_FRAMES = 1500  # a minute at 25 fps; every frame attends to every other: ten minutes at once would need 11 GB
+CONTEXT_FRAMES = 250
+
 
 class VoiceEncoder:
-    """wav2vec2 with the features of its convolutions resampled to the video's frames."""
+    """wav2vec2 with the features of its convolutions resampled to the video's frames.
+
+    What fits one window is encoded whole, as the original does with any length. Longer voices are encoded in windows of
+    1,500 frames, of which the 250 at either end only give context to those between: for
+    80 s of speech and random weights of the published size that changes a layer's numbers by 1.2 % of their deviation
+    in the mean, 9 % at most. It has not been measured with the published weights.
+    """
 
     def __init__(self, tensors: dict[str, Tensor], config: dict[str, Any], device: torch.device) -> None:
         named = {_library_name(name): tensor for name, tensor in tensors.items()}
@@ -29,15 +38,20 @@ class VoiceEncoder:
         # float32 on every device, as the original: 95 M parameters once a job.
         self.model = fill(lambda: Wav2Vec2Model(settings), named, device, torch.float32)
 
-    def embed(self, wave: np.ndarray, frames: int) -> Tensor:
-        """Embed a 16 kHz signal [samples] as [frames, layers, width], float32."""
-        wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
+    def embed(
+        self, signal: Signal, frames: int, window: int = WINDOW_FRAMES, context: int = CONTEXT_FRAMES
+    ) -> Iterator[Tensor]:
+        """Embed a 16 kHz signal as [frames, layers, width] in pieces, float32 on the CPU."""
         with torch.inference_mode():
-            signal = torch.from_numpy(wave.astype(np.float32)).to(self.model.device)
-            features = speech_features(self.model.feature_extractor, signal).unsqueeze(0)  # [1, channels, 50 a second]
-            features = interpolate(features, size=frames, mode="linear", align_corners=True).transpose(1, 2)
-            hidden, _ = self.model.feature_projection(features)
-            return torch.stack(self._layers(hidden), dim=1)
+            features = SpeechFeatures(self.model.feature_extractor, NormalizedSignal(signal), self.model.device)
+        step = frames if frames <= window else window - 2 * context
+        for start in range(0, frames, step):
+            stop = min(start + step, frames)
+            first, last = max(0, start - context), min(frames, stop + context)
+            with torch.inference_mode():
+                hidden, _ = self.model.feature_projection(at_frames(features, first, last, frames).T.unsqueeze(0))
+                layers = torch.stack(self._layers(hidden), dim=1)
+            yield layers[start - first : stop - first].cpu()
 
     def _layers(self, hidden: Tensor) -> list[Tensor]:
         """Run the encoder; what each layer gave, [frames, width]. The library returns no hidden states from here."""
@@ -53,6 +67,23 @@ class VoiceEncoder:
             for hook in hooks:
                 hook.remove()
         return outputs
+
+
+def at_frames(features: SpeechFeatures, first: int, last: int, frames: int) -> Tensor:
+    """Features [channels, last - first] at some of a video's frames, the first and last of all being the sound's.
+
+    In between, linearly: what `interpolate(size=frames, align_corners=True)` gives of all features.
+    """
+    # In float32, as the library counts.
+    scale = torch.tensor((features.count - 1) / max(1, frames - 1), dtype=torch.float32)
+    place = torch.arange(first, last, dtype=torch.float32) * scale
+    before = place.long().clamp(max=features.count - 1)
+    after = (before + 1).clamp(max=features.count - 1)
+    lowest = int(before[0])
+    heard = features.of(lowest, int(after[-1]) + 1)
+    share = (place - before).to(heard.device)
+    before, after = (before - lowest).to(heard.device), (after - lowest).to(heard.device)
+    return heard[:, before] * (1 - share) + heard[:, after] * share
 
 
 def _library_name(published: str) -> str:
