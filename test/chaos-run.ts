@@ -1,9 +1,12 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sweep } from '../activities/sweep.js'
+import { createLog } from '../infra/log.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
 import { connectTemporal, type TemporalClient } from '../infra/temporal.js'
+import type { Swept } from '../workflows/sweep-activities.js'
 import { faultsOf, keysOf, openVideos, storedVideos, type Twin, unfinishedUploads } from './chaos-after.js'
 import { type Footprint, footprint, grown } from './chaos-footprint.js'
 import { ChaosHttp, type Heard } from './chaos-http.js'
@@ -38,6 +41,8 @@ export type ChaosResult = {
   steps: number
   lostSteps: number
   heard: Heard
+  /** What killed uploads had left, and the nightly sweep removed. */
+  swept: Swept
   before: Footprint
   after: Footprint
   /** All that must not be; empty for a run in which nothing was lost. */
@@ -113,6 +118,7 @@ class ChaosRun implements AsyncDisposable {
       if (this.#users.underWay.length < leastUnderWay) this.#send(2)
     }
     await this.#settle()
+    const swept = await this.#sweep()
     await this.#checkVideos()
     const after = await footprint(this.#stack)
     this.#violations.push(...grown(before, after))
@@ -121,7 +127,7 @@ class ChaosRun implements AsyncDisposable {
     return {
       ...{ seed, records: this.#records, videos: wish, steps: this.#watch.steps, heard: this.#http.heard },
       lostSteps: this.#watch.losses.reduce((sum, { steps: lost }) => sum + lost, 0),
-      ...{ before, after, violations: this.#violations, dir },
+      ...{ swept, before, after, violations: this.#violations, dir },
     }
   }
 
@@ -213,6 +219,14 @@ class ChaosRun implements AsyncDisposable {
 
   async #allCompleted(): Promise<void> {
     await until('every kept video is completed', () => this.#users.underWay.length === 0, { deadlineMs: settleMs })
+  }
+
+  /** The nightly sweep, as it is the day after: it removes what killed APIs left, and nothing of a video that exists. */
+  async #sweep(): Promise<Swept> {
+    const open = new Set(await openVideos(this.#temporal.client))
+    const log = createLog({ program: 'chaos', level: 'fatal' })
+    const isOpen = (id: string) => Promise.resolve(open.has(id))
+    return sweep({ store: this.#store, isOpen, log }, Date.now() + 26 * 3_600_000)
   }
 
   /** Each kept video against its twin; of the others, what must be gone. */
