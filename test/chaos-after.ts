@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client'
 import type { ObjectStore } from '../infra/object-store.js'
 import { createS3Client } from '../infra/s3-client.js'
 import type { S3Address } from '../infra/stack/stack.js'
+import type { FailureWord } from '../workflows/failures.js'
 import { videoWorkflow } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { VideoActivities } from '../workflows/video-activities.js'
@@ -60,22 +61,30 @@ export async function faultsOf(video: ChaosVideo, sha256: string, twin: Twin, lo
     ...twin.keys.filter((key) => !keys.includes(key)).map((key) => `-${key}`),
   ]
   if (differing.length > 0) wrong.push(`${name} has other objects than its twin: ${differing.join(' ')}`)
-  const done = await completedActivities(looking.client, video.id)
-  const renders = done.filter((type) => rendering.includes(type)).length
-  if (renders !== 1) wrong.push(`${name} was rendered ${renders} times: ${done.join(' ')}`)
+  const { renders, assemblies, damaged } = await rendersOf(looking.client, video.id)
+  if (assemblies !== 1 || renders !== 1 + damaged) {
+    wrong.push(`${name} was rendered ${renders} times and assembled ${assemblies} times, with ${damaged} torn chunks`)
+  }
   return wrong
 }
 
-const rendering: readonly string[] = ['render', 'attach'] satisfies (keyof VideoActivities | 'attach')[]
-
-async function completedActivities(client: Client, id: string): Promise<string[]> {
+/** Renders and assemblies that were done, by the video's history; and how often a torn chunk in S3 sent it back to be rendered. */
+async function rendersOf(
+  client: Client,
+  id: string,
+): Promise<{ renders: number; assemblies: number; damaged: number }> {
   const { events } = await client.workflow.getHandle(id).fetchHistory()
   const types = new Map<string, string>()
   const done: string[] = []
+  let damaged = 0
   for (const event of events ?? []) {
     const { activityTaskScheduledEventAttributes: scheduled, activityTaskCompletedEventAttributes: completed } = event
     if (scheduled) types.set(String(event.eventId), scheduled.activityType?.name ?? '')
     if (completed) done.push(types.get(String(completed.scheduledEventId)) ?? '')
+    const word = event.activityTaskFailedEventAttributes?.failure?.applicationFailureInfo?.type
+    if (word === ('ChunkDamaged' satisfies FailureWord)) damaged += 1
   }
-  return done
+  const count = (...names: (keyof VideoActivities)[]) =>
+    done.filter((type) => names.some((name) => name === type)).length
+  return { renders: count('render', 'attach'), assemblies: count('assemble'), damaged }
 }
