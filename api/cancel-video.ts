@@ -1,6 +1,7 @@
 import { Router } from 'express'
 import { cancelRefused, cancelUpdate } from '../workflows/names.js'
 import type { ApiParts } from './api-parts.js'
+import { progressPercent } from './present-video.js'
 import { Problem } from './problems.js'
 import { logVideo, requestLog } from './request-log.js'
 import { updateVideo } from './video-updates.js'
@@ -24,12 +25,12 @@ const cancellation = {
 export function cancelVideo({ client, reader, queue, present }: ApiParts): Router {
   return Router().post('/v1/videos/:video_id/cancel', async (req, res) => {
     const id = req.params.video_id
-    const { priority } = await reader.read(id)
+    const state = await reader.read(id)
     logVideo(res, id)
-    const memo = await updateVideo(client, id, cancellation)
+    const memo = await updateVideo(client, id, cancellation, progressPercent(state.memo, state.progress))
     reader.forget(id)
     queue.removed(id)
     requestLog(res).info({ event: 'cancelled' }, 'video cancelled')
-    res.set('cache-control', 'no-store').json(await present({ id, memo, priority }))
+    res.set('cache-control', 'no-store').json(await present({ id, memo, priority: state.priority }))
   })
 }

@@ -21,12 +21,19 @@ export type VideoUpdate = {
  * Has a video's workflow change itself, and gives back the memo that it answers with. Rejects with a Problem: the refusal,
  * not found, or unavailable when no worker took it in time (which it then may still be).
  */
-export async function updateVideo(client: Client, id: string, update: VideoUpdate): Promise<VideoMemo> {
+export async function updateVideo(
+  client: Client,
+  id: string,
+  update: VideoUpdate,
+  argument?: number,
+): Promise<VideoMemo> {
   const handle = client.workflow.getHandle(id)
   const { name } = update
   try {
     return await client.withDeadline(Date.now() + updateMs, () =>
-      handle.executeUpdate<VideoMemo, []>(name, { updateId: name }),
+      argument === undefined
+        ? handle.executeUpdate<VideoMemo, []>(name, { updateId: name })
+        : handle.executeUpdate<VideoMemo, [number]>(name, { updateId: name, args: [argument] }),
     )
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw videoNotFound(id)

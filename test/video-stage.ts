@@ -65,6 +65,8 @@ export type Stage = AsyncDisposable & {
   temporal: TemporalClient
   /** Starts a video as the API does, with `play` as its activities. */
   start(play: Partial<VideoActivities>, options?: { retentionMs?: number }): Promise<StagedVideo>
+  /** Has all workers leave, and come back when `meanwhile` is over. */
+  unattended(meanwhile: () => Promise<void>): Promise<void>
 }
 
 export type StagedVideo = {
@@ -73,7 +75,8 @@ export type StagedVideo = {
   memo(): Promise<VideoMemo>
   /** Resolves when the video is in this phase. */
   reached(phase: VideoMemo['phase']): Promise<VideoMemo>
-  cancel(): Promise<VideoMemo>
+  /** `reached`: the percent that the API last told. */
+  cancel(reached?: number): Promise<VideoMemo>
   remove(): Promise<VideoMemo>
   /** What a node's worker asks when it finds that its runner goes on with a render that nobody follows. */
   tellBack(generation: number, node?: string, progress?: RenderProgress): Promise<boolean>
@@ -110,14 +113,23 @@ export async function openStage(): Promise<Stage> {
     remove: (videoId) => played(videoId).remove(videoId),
   }
   const common = { connection: native.connection, namespace, activities, maxHeartbeatThrottleInterval: 100 }
-  const workers = await Promise.all([
-    Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode() }),
-    Worker.create({ ...common, taskQueue: queues.media }),
-    Worker.create({ ...common, taskQueue: queues.gaudi }),
-    // The only node whose renders can be taken up again.
-    Worker.create({ ...common, taskQueue: nodeQueue('n1') }),
-  ])
-  const running = Promise.all(workers.map((worker) => worker.run()))
+  const attend = async (): Promise<{ leave: () => Promise<unknown> }> => {
+    const workers = await Promise.all([
+      Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode() }),
+      Worker.create({ ...common, taskQueue: queues.media }),
+      Worker.create({ ...common, taskQueue: queues.gaudi }),
+      // The only node whose renders can be taken up again.
+      Worker.create({ ...common, taskQueue: nodeQueue('n1') }),
+    ])
+    const running = Promise.all(workers.map((worker) => worker.run()))
+    return {
+      leave() {
+        for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
+        return running
+      },
+    }
+  }
+  let attended = await attend()
   let started = 0
 
   return {
@@ -143,7 +155,7 @@ export async function openStage(): Promise<Stage> {
           await until(`phase ${phase}`, async () => (await memo()).phase === phase)
           return await memo()
         },
-        cancel: () => handle.executeUpdate<VideoMemo, []>(cancelUpdate),
+        cancel: (reached = 0) => handle.executeUpdate<VideoMemo, [number]>(cancelUpdate, { args: [reached] }),
         remove: () => handle.executeUpdate<VideoMemo, []>(deleteUpdate),
         tellBack: (generation, node = 'n1', progress) =>
           handle.executeUpdate<boolean, [NodeBack]>(nodeBackUpdate, {
@@ -153,9 +165,13 @@ export async function openStage(): Promise<Stage> {
           handle.signal(renderStartedSignal, { node, generation, at: Date.now() }),
       }
     },
+    async unattended(meanwhile) {
+      await attended.leave()
+      await meanwhile()
+      attended = await attend()
+    },
     async [Symbol.asyncDispose]() {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
-      await running
+      await attended.leave()
       await native[Symbol.asyncDispose]()
       await temporal[Symbol.asyncDispose]()
     },

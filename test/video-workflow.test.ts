@@ -3,6 +3,7 @@ import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/cl
 import { ApplicationFailure } from '@temporalio/common'
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { failure } from '../activities/failure.js'
 import { deleteRefused, searchAttributes } from '../workflows/names.js'
 import type { RenderProgress } from '../workflows/progress.js'
@@ -198,6 +199,38 @@ test('a video that nobody deletes expires', async () => {
     },
     { retentionMs: 200 },
   )
+  await video.handle.result()
+  assert.deepEqual(removed, [video.id])
+})
+
+test('what the API last told of a video that is cancelled stays told', async () => {
+  const video = await stage.start({
+    async render() {
+      await video.tellStarted(1)
+      return await untilCancelled()
+    },
+  })
+  await video.reached('processing')
+  assert.equal((await video.cancel(42)).progressFloor, 42)
+  await video.remove()
+})
+
+test('a video whose time runs out while no worker is there expires once one is back', async () => {
+  const removed: string[] = []
+  const video = await stage.start(
+    {
+      async remove(videoId) {
+        removed.push(videoId)
+      },
+    },
+    { retentionMs: 5_000 },
+  )
+  const { expiresAt = 0 } = await video.reached('completed')
+  await stage.unattended(async () => {
+    await sleep(expiresAt - Date.now() + 500)
+    assert.equal((await video.handle.describe()).status.name, 'RUNNING')
+    assert.deepEqual(removed, [])
+  })
   await video.handle.result()
   assert.deepEqual(removed, [video.id])
 })

@@ -21,7 +21,8 @@ export const deleteUpdate = 'delete'
 
 /**
  * Update: stops a video that is not over and removes what was made of it; its inputs stay until it is deleted or expires. Once it
- * is cancelled, the same again answers alike. Answers with the `VideoMemo`, whose phase is `cancelled` from then on.
+ * is cancelled, the same again answers alike. Answers with the `VideoMemo`, whose phase is `cancelled` from then on. Its argument is
+ * the progress in percent that was last told: live progress is in heartbeats, which the workflow does not see.
  */
 export const cancelUpdate = 'cancel'
 

@@ -21,7 +21,7 @@ import type { VideoActivities } from './video-activities.js'
 import { VideoRecord } from './video-record.js'
 
 const deletion = defineUpdate<VideoMemo>(deleteUpdate)
-const cancellation = defineUpdate<VideoMemo>(cancelUpdate)
+const cancellation = defineUpdate<VideoMemo, [number | undefined]>(cancelUpdate)
 
 /** The world's faults are tried again without end; activities mark all others as not to be retried. */
 const worldRetry = {
@@ -103,17 +103,17 @@ export async function video(input: VideoInput): Promise<void> {
   )
   setHandler(
     cancellation,
-    async () => {
+    async (reached: number | undefined) => {
       if (record.memo.phase !== 'cancelled') {
         record.now('being cancelled')
-        end(cancelled)
+        end({ ...cancelled, progressFloor: Math.max(record.memo.progressFloor ?? 0, reached ?? 0) })
         making.cancel()
       }
       const { memo } = record
       await CancellationScope.nonCancellable(() => condition(() => cleared || removed, cancelAnswerMs))
       return memo
     },
-    { validator: () => refuseWhenOver(record.memo) },
+    { validator: (_reached: number | undefined) => refuseWhenOver(record.memo) },
   )
 
   let ending: Partial<VideoMemo>
