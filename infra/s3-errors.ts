@@ -18,6 +18,8 @@ export function storageError(error: unknown): unknown {
     (status !== undefined && (status >= 500 || status === 429)) ||
     (error instanceof Error &&
       (error.name === 'TimeoutError' ||
+        // Our clock has just jumped: of several calls at once, the client corrects itself by one alone.
+        error.name === 'RequestTimeTooSkewed' ||
         ('code' in error && typeof error.code === 'string' && networkCodes.has(error.code))))
   return away ? new StorageAway(error) : error
 }

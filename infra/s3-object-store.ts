@@ -168,7 +168,9 @@ class S3ObjectStore implements ObjectStore {
 
   readUrl(key: string, seconds: number): Promise<string> {
     const command = new GetObjectCommand({ Bucket: this.#bucket, Key: key })
-    return getSignedUrl(this.#s3, command, { expiresIn: seconds })
+    // As requests are signed: by the server's clock, which the client has learned of where ours is off.
+    const signingDate = new Date(Date.now() + this.#s3.config.systemClockOffset)
+    return getSignedUrl(this.#s3, command, { expiresIn: seconds, signingDate })
   }
 
   async ping(): Promise<void> {

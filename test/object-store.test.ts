@@ -149,6 +149,19 @@ test('a read URL gives the object to whoever has it', async () => {
   assert.equal(await answer.text(), 'for a child process')
 })
 
+for (const hours of [1, -1]) {
+  test(`a clock that jumps by ${hours} h changes nothing, URLs for others included`, async (context) => {
+    await using jumped = await connectObjectStore(settings)
+    const key = `${prefix}clock${hours}`
+    const clock = Date.now
+    context.mock.method(Date, 'now', () => clock() + hours * 3_600_000)
+    await jumped.put(key, 'bytes') // refused at first: here the client learns the server's time
+    assert.equal(String(await jumped.read(key)), 'bytes')
+    const answer = await fetch(await jumped.readUrl(key, 60))
+    assert.equal(await answer.text(), 'bytes')
+  })
+}
+
 test('removeAll removes objects and unfinished uploads under its prefix, and nothing else', async () => {
   const ours = `${prefix}remove/a`
   await Promise.all([1, 2, 3].map((n) => store.put(`${ours}/${n}`, 'x')))
