@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.order import OrderRejected
 
 SAMPLE_RATE = 16_000
-BLOCK = 30 * SAMPLE_RATE
+BLOCK = 10 * SAMPLE_RATE
 
 
 class Signal(Protocol):
@@ -26,7 +26,7 @@ class Signal(Protocol):
 
 
 def blocks(signal: Signal) -> Iterator[np.ndarray]:
-    """Yield the whole signal, half a minute at a time."""
+    """Yield the whole signal, ten seconds at a time."""
     for start in range(0, signal.samples, BLOCK):
         yield signal.read(start, min(start + BLOCK, signal.samples))
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...signals import Signal, blocks
 
-WINDOW_FEATURES = 1500  # 30 s
+WINDOW_FEATURES = 500  # 10 s
 
 
 class NormalizedSignal:
