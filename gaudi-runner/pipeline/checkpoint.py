@@ -13,7 +13,7 @@ from pipeline.state_file import NotWhole, read_state_file, write_state_file
 from pipeline.stream import State
 
 # Raised whenever the loop, the placing of voices or the correction of colours gives other numbers than before.
-LOOP_REVISION = 3
+LOOP_REVISION = 4
 
 
 def state_name(chunk: int) -> str:
