@@ -78,12 +78,12 @@ class Link {
     this.#state = state
     this.#changes.emit('change')
     if (state.kind === 'cut') for (const socket of this.open) socket.destroy()
-    if (state.kind === 'reset') for (const socket of this.open) socket.resetAndDestroy()
+    if (state.kind === 'reset') for (const socket of this.open) reset(socket)
   }
 
   accept(near: Socket): void {
     if (this.#state.kind === 'cut') return void near.destroy()
-    if (this.#state.kind === 'reset') return void near.resetAndDestroy()
+    if (this.#state.kind === 'reset') return reset(near)
     const far = connect({ host: this.#host, port: this.#port, allowHalfOpen: true, noDelay: true })
     this.#carry(near, far)
     this.#carry(far, near)
@@ -102,7 +102,7 @@ class Link {
     })
     // The end may be told while the last piece still waits.
     from.once('end', () => void sent.then(() => this.#delay(0)).then(() => to.end()))
-    from.once('error', () => to.resetAndDestroy()) // a broken end breaks the other alike
+    from.once('error', () => reset(to)) // a broken end breaks the other alike
     from.once('close', () => {
       this.open.delete(from)
       if (!from.readableEnded) to.destroy()
@@ -128,4 +128,13 @@ class Link {
       }
     }
   }
+}
+
+/**
+ * Breaks a connection with RST, or one of which we have said the end already in order: libuv refuses to reset that one, and Node then
+ * never lets go of it, so that the process spins at its exit (Node 20.20, seen).
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
