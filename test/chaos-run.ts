@@ -122,10 +122,11 @@ class ChaosRun implements AsyncDisposable {
     await this.#checkVideos()
     const after = await footprint(this.#stack)
     this.#violations.push(...grown(before, after))
+    const wishes = this.#wishes()
     await this.#checkEnd()
-    const { wish, dir } = { wish: this.#wishes(), dir: this.#stack.dir }
+    const { dir } = this.#stack
     return {
-      ...{ seed, records: this.#records, videos: wish, steps: this.#watch.steps, heard: this.#http.heard },
+      ...{ seed, records: this.#records, videos: wishes, steps: this.#watch.steps, heard: this.#http.heard },
       lostSteps: this.#watch.losses.reduce((sum, { steps: lost }) => sum + lost, 0),
       ...{ swept, before, after, violations: this.#violations, dir },
     }

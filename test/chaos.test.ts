@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { chaosEnvironment } from './chaos-env.js'
+import { demoOrders } from './chaos-orders.js'
+import { Random } from './chaos-random.js'
+import { faultTable, tableText } from './chaos-report.js'
+import { type ChaosOptions, chaosRun } from './chaos-run.js'
+import { faultName, kinds, schedule } from './chaos-schedule.js'
+
+// Stacks of their own: everything of them is killed. Their faults come from a seed; a failure tells how to see it again.
+
+const seed = 20
+
+async function survives(context: TestContext, options: Omit<ChaosOptions, 'say' | 'seed' | 'twins'>): Promise<void> {
+  const { records, violations, dir } = await chaosRun({
+    seed,
+    ...options,
+    twins: new Map(),
+    say: (line) => context.diagnostic(line),
+  })
+  context.diagnostic(`\n${tableText(faultTable(records))}`)
+  assert.deepEqual(
+    violations,
+    [],
+    `npm run chaos -- --seed ${seed} --faults ${options.faults}; logs in ${dir}/data/logs`,
+  )
+  assert.equal(records.flatMap(({ faults }) => faults).length, options.faults)
+}
+
+test('a round of the schedule has every kind of fault once, and a seed gives the same one again', () => {
+  const steps = schedule(new Random(seed), kinds, 5000)
+  const names = steps.flatMap(({ faults }) => faults.map(faultName))
+  assert.equal(new Set(names).size, kinds)
+  assert.deepEqual(schedule(new Random(seed), kinds, 5000), steps)
+  assert.notDeepEqual(schedule(new Random(seed + 1), kinds, 5000), steps)
+})
+
+test('after every kind of fault each accepted video is completed once, unchanged, and nothing else is left', async (context) => {
+  const orders = await demoOrders()
+  await survives(context, { faults: kinds, longestMs: 5000, orders, videos: 12, env: chaosEnvironment() })
+})
