@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isAlive } from '../infra/is-alive.js'
 
 const prefix = 'text2video-work-'
 
@@ -17,14 +18,5 @@ export async function removeLeftFolders(): Promise<void> {
     // Our own number is that of a dead one before us: in a container each start has the same.
     if (pid === undefined || (Number(pid) !== process.pid && isAlive(Number(pid)))) continue
     await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {}) // another user's
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }

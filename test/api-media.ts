@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import sharp from 'sharp'
+import { wavHeader } from '../activities/wav-header.js'
 
 /** The ffmpeg of the stack under test, else of the environment. */
 export function ffmpegPath(): string {
@@ -12,21 +13,9 @@ export function ffmpegPath(): string {
 /** A WAV of a tone: 16 kHz, mono, 16 bits. */
 export function toneWav(seconds: number, level = 0.5): Buffer {
   const samples = Math.round(seconds * 16_000)
-  const wav = Buffer.alloc(44 + samples * 2)
-  wav.write('RIFF', 0, 'latin1')
-  wav.writeUInt32LE(36 + samples * 2, 4)
-  wav.write('WAVEfmt ', 8, 'latin1')
-  wav.writeUInt32LE(16, 16)
-  wav.writeUInt16LE(1, 20)
-  wav.writeUInt16LE(1, 22)
-  wav.writeUInt32LE(16_000, 24)
-  wav.writeUInt32LE(32_000, 28)
-  wav.writeUInt16LE(2, 32)
-  wav.writeUInt16LE(16, 34)
-  wav.write('data', 36, 'latin1')
-  wav.writeUInt32LE(samples * 2, 40)
-  for (let i = 0; i < samples; i++) wav.writeInt16LE(Math.round(level * 32767 * Math.sin(i * 0.17)), 44 + i * 2)
-  return wav
+  const sound = Buffer.alloc(samples * 2)
+  for (let i = 0; i < samples; i++) sound.writeInt16LE(Math.round(level * 32767 * Math.sin(i * 0.17)), i * 2)
+  return Buffer.concat([wavHeader(samples), sound])
 }
 
 /** A picture of noise, so that its bytes do not shrink to nothing. */

@@ -1,4 +1,5 @@
 import sharp from 'sharp'
+import { wavHeader } from '../activities/wav-header.js'
 import type { SubmittedFile } from '../gaudi-runner/runner-client.js'
 import { aFile } from './local-runner.js'
 
@@ -20,18 +21,5 @@ function voice(seconds: number): Buffer {
     return 12_000 * Math.sin(2 * Math.PI * 220 * time) * Math.abs(Math.sin(2 * Math.PI * time))
   })
   const sound = Buffer.from(samples.buffer)
-  const head = Buffer.alloc(44)
-  head.write('RIFF', 0)
-  head.writeUInt32LE(36 + sound.length, 4)
-  head.write('WAVEfmt ', 8)
-  head.writeUInt32LE(16, 16)
-  head.writeUInt16LE(1, 20)
-  head.writeUInt16LE(1, 22)
-  head.writeUInt32LE(16_000, 24)
-  head.writeUInt32LE(32_000, 28)
-  head.writeUInt16LE(2, 32)
-  head.writeUInt16LE(16, 34)
-  head.write('data', 36)
-  head.writeUInt32LE(sound.length, 40)
-  return Buffer.concat([head, sound])
+  return Buffer.concat([wavHeader(samples.length), sound])
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { isAlive } from '../is-alive.js'
 
 /** Credentials of the local MinIO: made once, kept with the data, readable by the owner alone. */
 export type Secrets = { S3_ACCESS_KEY: string; S3_SECRET_KEY: string }
@@ -44,14 +45,5 @@ export class DataFolder implements Disposable {
 
   [Symbol.dispose](): void {
     rmSync(this.#holder, { force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
