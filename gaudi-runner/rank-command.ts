@@ -29,10 +29,10 @@ export type TorchrunSettings = {
 export async function torchrunCommand(settings: TorchrunSettings): Promise<(controlPath: string) => RankCommand> {
   const { RANKS, ENGINE, MODEL_DIR, DEVICE, PYTHON_PATH, FFMPEG_PATH } = settings
   const dieWithUs = (await hasSetpriv()) ? ['setpriv', '--pdeathsig', 'KILL'] : []
-  const [command = 'env', ...torchrun] = [
-    ...dieWithUs,
+  const [command = 'env', ...launch] = [...dieWithUs, 'env']
+  const torchrun = [
     // What ranks need beyond our own environment. One thread each: the ranks together fill the machine.
-    ...['env', 'OMP_NUM_THREADS=1', 'PYTHONUNBUFFERED=1', `FFMPEG_PATH=${FFMPEG_PATH}`],
+    ...['OMP_NUM_THREADS=1', 'PYTHONUNBUFFERED=1', `FFMPEG_PATH=${FFMPEG_PATH}`],
     `PT_HPU_LAZY_MODE=${settings.PT_HPU_LAZY_MODE}`,
     `PT_HPU_SYNC_LAUNCH=${settings.PT_HPU_SYNC_LAUNCH}`,
     `PT_HPU_RECIPE_CACHE_CONFIG=${settings.PT_HPU_RECIPE_CACHE_CONFIG.replace(/^[^,]+/, (folder) => resolve(folder))}`,
@@ -42,9 +42,14 @@ export async function torchrunCommand(settings: TorchrunSettings): Promise<(cont
   const ranks = ['-m', 'pipeline.ranks', '--engine', ENGINE, '--model-dir', resolve(MODEL_DIR), '--device', DEVICE]
   const cwd = fileURLToPath(new URL('../../gaudi-runner/', import.meta.url))
   return (controlPath) => {
-    // torchrun makes a folder for its logs; killed, it would leave one of its own, but this one goes with the socket's.
-    const logs = `--log-dir=${join(dirname(controlPath), 'torchrun')}`
-    return { command, args: [...torchrun, logs, ...ranks, '--control', controlPath], cwd }
+    // torchrun and torch make folders that they leave when they are killed, and some always: these go with the socket's.
+    const folder = dirname(controlPath)
+    const logs = `--log-dir=${join(folder, 'torchrun')}`
+    return {
+      command,
+      args: [...launch, `TMPDIR=${folder}`, ...torchrun, logs, ...ranks, '--control', controlPath],
+      cwd,
+    }
   }
 }
 

@@ -51,7 +51,8 @@ export class RankControl implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
-    await rm(this.#folder, { recursive: true, force: true })
+    // Ranks that are still leaving may write in it; what stays is removed after this runner.
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 }).catch(() => {})
   }
 
   #converse(socket: Socket, listener: RankControlListener): void {
