@@ -56,7 +56,9 @@ async function check(): Promise<void> {
 async function testOn(starting: Promise<Stack>): Promise<void> {
   const stack = await steps.time('the stack is up', () => starting)
   if (stack === undefined) return
-  const args = ['--test', '--test-concurrency=2', '--test-reporter=spec', '--enable-source-maps', ...files]
+  // A file that does not end fails, instead of the whole run.
+  const limit = `--test-timeout=${20 * 60_000}`
+  const args = ['--test', limit, '--test-concurrency=2', '--test-reporter=spec', '--enable-source-maps', ...files]
   const passed = await steps.run('tests', process.execPath, args, { TEST_STACK: JSON.stringify(describe(stack)) })
   await steps.time('the stack stops', async () => {
     await stack[Symbol.asyncDispose]()

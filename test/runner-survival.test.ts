@@ -21,12 +21,12 @@ type Digests = Map<number, string[]>
 test('whatever is killed, at whatever moment: the bytes of a job are those of an undisturbed one', async () =>
   inFolder(async (dir) => {
     const files = await smallInputs(6)
-    const undisturbed = new Disturbed({ jobId: 'video_calm', generation: 1 }, dir)
+    await using undisturbed = new Disturbed({ jobId: 'video_calm', generation: 1 }, dir)
     await undisturbed.start()
     await undisturbed.submit(files)
     await undisturbed.toTheEnd()
 
-    const job = new Disturbed({ jobId: 'video_killed', generation: 1 }, dir)
+    await using job = new Disturbed({ jobId: 'video_killed', generation: 1 }, dir)
     job.take(undisturbed)
     await job.submit(files)
     // While the inputs are read, or the first steps are made.
@@ -46,11 +46,10 @@ test('whatever is killed, at whatever moment: the bytes of a job are those of an
     await job.toTheEnd()
     assert.equal(job.digests.size, 2)
     assert.deepEqual(job.digests, undisturbed.digests)
-    await job.stop()
   }))
 
 /** A job that is followed over the lives of its runner and its ranks. */
-class Disturbed {
+class Disturbed implements AsyncDisposable {
   readonly digests: Digests = new Map()
   readonly #job: JobRef
   readonly #dir: string
@@ -67,6 +66,8 @@ class Disturbed {
   take(other: Disturbed): void {
     this.#runner = other.#runner
     this.#client = other.#client
+    other.#runner = undefined
+    other.#client = undefined
   }
 
   async start(): Promise<void> {
@@ -74,7 +75,7 @@ class Disturbed {
     this.#client = connectRunner(this.#runner.address)
   }
 
-  async stop(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#client?.[Symbol.asyncDispose]()
     await this.#runner?.[Symbol.asyncDispose]()
   }
@@ -96,7 +97,7 @@ class Disturbed {
     assert.ok(this.#runner)
     this.#runner.child.kill(signal)
     await once(this.#runner.child, 'exit')
-    await this.stop()
+    await this[Symbol.asyncDispose]()
     await this.start()
     assert.deepEqual((await this.#connected.describe()).job, this.#job)
   }
