@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -102,9 +102,11 @@ class Disturbed implements AsyncDisposable {
     assert.deepEqual((await this.#connected.describe()).job, this.#job)
   }
 
-  /** Until steps of the chunk have been done and saved, and a random while longer. */
+  /** Until steps of the chunk have been done and saved, and a random while longer. Until then the file is the chunk's before it. */
   async untilInside(chunk: number): Promise<void> {
-    await this.#follow((event) => isProgress(event, chunk) && this.finds('steps.state'))
+    await this.#follow((event) => isProgress(event, chunk))
+    const begunMs = Date.now()
+    await until('saved steps', () => this.#savedMs() > begunMs)
     await sleep(300 * Math.random())
   }
 
@@ -126,6 +128,14 @@ class Disturbed implements AsyncDisposable {
   finds(name: string): boolean {
     const jobs = join(this.#dir, 'jobs')
     return readdirSync(jobs).some((folder) => existsSync(join(jobs, folder, name)))
+  }
+
+  #savedMs(): number {
+    const jobs = join(this.#dir, 'jobs')
+    const stats = readdirSync(jobs).map((folder) =>
+      statSync(join(jobs, folder, 'steps.state'), { throwIfNoEntry: false }),
+    )
+    return Math.max(0, ...stats.map((stat) => stat?.mtimeMs ?? 0))
   }
 
   get #connected(): RunnerClient {
