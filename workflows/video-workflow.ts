@@ -3,6 +3,7 @@ import {
   ActivityCancellationType,
   ApplicationFailure,
   CancellationScope,
+  CancelledFailure,
   condition,
   defineUpdate,
   isCancellation,
@@ -168,6 +169,8 @@ async function make({ order }: VideoInput, record: VideoRecord): Promise<Partial
   const generations = new RenderGenerations(order, prepared, record)
   for (let why: string | undefined; ; ) {
     const rendered = await generations.render(why)
+    // It may end well all the same in the moment of its cancellation: what its owner was told stands.
+    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled while it was rendered')
     record.now('being assembled')
     // No render is pending from here on, so the last word on progress must be here.
     record.change({ phase: 'processing', progressFloor: 99 }, ['node'])
