@@ -15,7 +15,7 @@ export async function demoOrders(): Promise<ChaosOrder[]> {
   return [
     { name: 'two chunks', fields: { steps: '6' }, reference, voices: [voice(3.6)] },
     { name: 'two voices', fields: { steps: '4', seed: '7' }, reference, voices: [voice(1.8), voice(1.8)] },
-    { name: 'of a film', fields: { steps: '3', seed: '9' }, reference: film, voices: [voice(3.6)] },
+    { name: 'of a film', fields: { steps: '6', seed: '9' }, reference: film, voices: [voice(2)] },
     { name: 'three chunks', fields: { steps: '4' }, reference, voices: [voice(6.6)] },
     { name: 'one chunk', fields: { steps: '12', logo_video: 'true' }, reference, voices: [voice(1.2)] },
   ]

@@ -25,6 +25,8 @@ export type ChaosOptions = {
   faults: number
   /** How long faults that last may last, ms. */
   longestMs: number
+  /** How many faults are not alone, 0 to 1. */
+  together: number
   orders: ChaosOrder[]
   /** Videos under way at the start. */
   videos: number
@@ -106,8 +108,8 @@ class ChaosRun implements AsyncDisposable {
   }
 
   async whole(): Promise<ChaosResult> {
-    const { seed, faults, longestMs, videos, say } = this.#options
-    const steps = schedule(new Random(seed), faults, longestMs)
+    const { seed, faults, longestMs, together, videos, say } = this.#options
+    const steps = schedule(new Random(seed), faults, longestMs, together)
     say(`seed ${seed}: ${steps.length} steps\n${steps.map((step, i) => `  ${i + 1}. ${stepText(step)}`).join('\n')}`)
     await this.#renderTwins()
     const before = await footprint(this.#stack)

@@ -87,15 +87,15 @@ function everyKind(random: Random, longest: number): Fault[] {
 
 export const kinds = 27
 
-/** A run: every kind once in each round of `kinds`, in an order of its own. */
-export function schedule(random: Random, count: number, longest: number): Step[] {
+/** A run: every kind once in each round of `kinds`, in an order of its own; `together`: the share that come in pairs. */
+export function schedule(random: Random, count: number, longest: number, together: number): Step[] {
   const faults: Fault[] = []
   while (faults.length < count) faults.push(...random.shuffled(everyKind(random, longest)))
   faults.length = count
   const steps: Step[] = []
   for (let fault = faults.shift(); fault; fault = faults.shift()) {
     const [next] = faults
-    const both = next && alone(fault) + alone(next) === 0 && random.chance(0.2)
+    const both = next && alone(fault) + alone(next) === 0 && random.chance(together)
     if (both) faults.shift()
     const action = random.chance(0.5) ? random.pick(actions) : undefined
     steps.push({ faults: both ? [fault, next] : [fault], delayMs: random.whole(0, 1500), action })

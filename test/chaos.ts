@@ -5,6 +5,7 @@
  *
  *   --runs 10            seeds N to N + 9, one table over all
  *   --longest-seconds 45 how long faults that last may last; 8 by default
+ *   --together 0.5       how many faults come in pairs; 0.2 by default
  */
 import { parseArgs } from 'node:util'
 import { chaosEnvironment } from './chaos-env.js'
@@ -16,7 +17,7 @@ import { kinds } from './chaos-schedule.js'
 
 const number = { type: 'string' } as const
 const { values } = parseArgs({
-  options: { seed: number, faults: number, runs: number, 'longest-seconds': number, videos: number },
+  options: { seed: number, faults: number, runs: number, 'longest-seconds': number, together: number, videos: number },
 })
 const firstSeed = Number(values.seed ?? 1)
 const faults = Number(values.faults ?? kinds)
@@ -27,6 +28,7 @@ for (let run = 0; run < Number(values.runs ?? 1); run++) {
     seed: firstSeed + run,
     faults,
     longestMs: Number(values['longest-seconds'] ?? 8) * 1000,
+    together: Number(values.together ?? 0.2),
     orders: faults > 60 ? [...(await demoOrders()), await longOrder()] : await demoOrders(),
     videos: Number(values.videos ?? 12),
     twins,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.engine import Engine
 from pipeline.group import Group
-from pipeline.warm_up import COMMON, SMALL, STANDARD, Shape
+from pipeline.warm_up import COMMON, DRAWN, SMALL, STANDARD, Shape
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def choose_engine(options: argparse.Namespace) -> Chosen:
     if options.engine == "demo":
         from pipeline.demo.engine import DemoEngine
 
-        return Chosen("gloo", (STANDARD,), DemoEngine)
+        return Chosen("gloo", (DRAWN,), DemoEngine)
     from pipeline.infinitetalk.device import choose_device
     from pipeline.infinitetalk.engine import InfiniteTalkEngine
 

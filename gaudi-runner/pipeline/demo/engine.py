@@ -40,7 +40,7 @@ class DemoEngine:
 
     def identity_of(self, preset: str) -> str:  # noqa: ARG002 - it draws the same for all
         """Name what it draws."""
-        return "demo 2"
+        return "demo 3"
 
     def refusal(self, preset: str) -> str | None:
         """Offer every preset."""
