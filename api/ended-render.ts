@@ -1,5 +1,5 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client'
-import { defaultPayloadConverter } from '@temporalio/common'
+import { defaultPayloadConverter, type Payload } from '@temporalio/common'
 import { percentDone, type RenderProgress } from '../workflows/progress.js'
 import { askTemporal } from './temporal-calls.js'
 
@@ -22,8 +22,8 @@ export async function reachedByEndedRender(
     }),
   )
   for (const event of history?.events ?? []) {
-    // What is completed is the render, or the assembly after it.
-    if (event.activityTaskCompletedEventAttributes) return 99
+    const completed = event.activityTaskCompletedEventAttributes
+    if (completed != null) return isVideo(completed.result?.payloads?.[0]) ? 99 : 0
     const ended = event.activityTaskTimedOutEventAttributes ?? event.activityTaskFailedEventAttributes
     if (ended == null) continue
     // One that got nowhere is the last all the same: what ended before it is in the memo.
@@ -32,6 +32,12 @@ export async function reachedByEndedRender(
     return payload == null ? 0 : percentIn(defaultPayloadConverter.fromPayload(payload))
   }
   return 0
+}
+
+/** Whether an activity gave all frames: the render, or the assembly after it; the preparation before gives inputs. */
+function isVideo(result: Payload | undefined): boolean {
+  const made: unknown = result && defaultPayloadConverter.fromPayload(result)
+  return typeof made === 'object' && made !== null && 'frames' in made
 }
 
 function percentIn(details: unknown): number {

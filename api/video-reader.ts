@@ -68,12 +68,12 @@ const aboutToSpeakTries = 5
 const aboutToSpeakMs = 40
 
 /**
- * A render has ended and the workflow has not yet said what follows: no activity has progress, and the memo has none yet.
- * What is told at this moment would be 0 %.
+ * A render may have ended of which the workflow has not yet spoken: no activity has its progress any more (one of a lost worker may
+ * still be pending, with less), and the memo not yet. What is told at this moment would be a step back.
  */
 function isAboutToSpeak({ memo, raw }: WorkflowExecutionDescription): boolean {
   const video = memo?.[videoMemoKey] as VideoMemo | undefined
-  return video?.phase === 'processing' && raw.pendingWorkflowTask != null && !raw.pendingActivities?.length
+  return video?.phase === 'processing' && raw.pendingWorkflowTask != null
 }
 
 function withFloor(state: VideoState, percent: number): VideoState {

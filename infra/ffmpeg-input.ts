@@ -23,6 +23,9 @@ const codecs = {
 /** Above this a small file unpacks to gigabytes (16k × 16k of one bit: 31 kB). */
 const maxPixels = 40_000_000
 
+/** A store that sends nothing for so long is away; without a limit ffmpeg waits for ever. */
+const silenceMs = 20_000
+
 /**
  * The options of one input, `-i` and the source included. `source` is an absolute path, or a URL that we presigned;
  * whatever a client sent lies in what it points at, never in the source itself.
@@ -30,6 +33,7 @@ const maxPixels = 40_000_000
 export function safeInput(source: string, kind: InputKind): string[] {
   return [
     ...['-protocol_whitelist', protocols(source)],
+    ...(source.startsWith('/') ? [] : ['-rw_timeout', String(silenceMs * 1000)]),
     ...['-format_whitelist', allowed(formats, kind).join(',')],
     // A picture may ride in a sound file (its cover) and sound in a video: the codecs do not depend on the kind.
     ...['-codec_whitelist', allowed(codecs, 'any').join(',')],

@@ -77,7 +77,8 @@ export async function runFfmpeg(run: FfmpegRun): Promise<{ stderr: string }> {
     const tail = withoutQueries(stderr.toString('utf8').trim())
     if (ended !== undefined) throw new FfmpegFailed(ended, exitCode, tail)
     if (failure !== undefined) throw failure.error
-    if (exitCode !== 0) throw new FfmpegFailed(blame(signal, tail), exitCode, tail)
+    // It takes a source that breaks off for one that has ended, says so, and leaves with 0.
+    if (exitCode !== 0 || isSourceLost(tail)) throw new FfmpegFailed(blame(signal, tail), exitCode, tail)
     return { stderr: tail }
   } finally {
     clearTimeout(clock)
@@ -133,8 +134,17 @@ function kill(child: ChildProcess): void {
 /** Crashes and exceeded limits are the input's doing; a kill from outside or a source that went away is not. */
 function blame(signal: NodeJS.Signals | null, stderr: string): FfmpegFailure {
   const killed = signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP'
-  const sourceLost = /Connection (refused|reset|timed out)|Network is unreachable|Server returned [45]|HTTP error [45]/
-  return killed || sourceLost.test(stderr) ? 'interrupted' : 'refused'
+  return killed || isSourceLost(stderr) ? 'interrupted' : 'refused'
+}
+
+/**
+ * What a URL's protocols say themselves, and a read that failed: no file that merely ends too early gives an "Input/output error"
+ * (tried: wav, mp3, flac, ogg, aac, mp4, webm, mkv, cut anywhere).
+ */
+function isSourceLost(stderr: string): boolean {
+  return /^\[(?:https?|tcp|tls) @|Input\/output error|Connection (?:refused|reset|timed out)|Network is unreachable|Server returned [45]|HTTP error [45]/m.test(
+    stderr,
+  )
 }
 
 /** A presigned URL is a key to its object until it runs out. */

@@ -50,8 +50,14 @@ test('with the workers away progress is that of the render that ended, however i
   assert.equal(await reached(scheduled, { activityTaskTimedOutEventAttributes: timedOut }), 75)
   const failed = { failure: { applicationFailureInfo: { type: 'RunnerLost', details } } }
   assert.equal(await reached(scheduled, { activityTaskFailedEventAttributes: failed }), 75)
-  assert.equal(await reached(scheduled, { activityTaskCompletedEventAttributes: {} }), 99)
+  const completed = (made: object) => ({
+    activityTaskCompletedEventAttributes: { result: { payloads: [defaultPayloadConverter.toPayload(made)] } },
+  })
+  const whole = completed({ lineage: [1], frames: 90 })
+  assert.equal(await reached(scheduled, whole), 99)
+  assert.equal(await reached(scheduled, completed({ bytes: 9, sha256: 'ab', frames: 90, seconds: 4 })), 99)
+  assert.equal(await reached(scheduled, completed({ reference: {}, voices: [] })), 0)
   const nowhere = { activityTaskFailedEventAttributes: { failure: { applicationFailureInfo: { type: 'RunnerLost' } } } }
-  assert.equal(await reached(scheduled, nowhere, { activityTaskCompletedEventAttributes: {} }), 0)
+  assert.equal(await reached(scheduled, nowhere, whole), 0)
   assert.equal(await reached(scheduled, { workflowExecutionStartedEventAttributes: {} }), 0)
 })

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
@@ -67,6 +69,22 @@ test('a presigned URL is read, and never shows in an error', async () => {
     return !error.stderrTail.includes('Signature')
   })
 })
+
+for (const how of ['ends', 'breaks', 'is silent before it breaks'] as const) {
+  test(`a source that ${how} in the middle of a file is not taken for the file's end`, async () => {
+    const bytes = readFileSync(file('voice.wav'))
+    await using server = createServer((_req, res) => {
+      res.writeHead(200, { 'content-length': bytes.length })
+      res.write(bytes.subarray(0, bytes.length / 2), () => {
+        if (how === 'ends') res.socket?.end()
+        else setTimeout(() => res.socket?.resetAndDestroy(), how === 'breaks' ? 0 : 300)
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const source = `http://127.0.0.1:${(server.address() as AddressInfo).port}/voice.wav`
+    await assert.rejects(decode(source), { name: 'FfmpegFailed', reason: 'interrupted' })
+  })
+}
 
 test('an input is an absolute path or an http(s) URL', () => {
   for (const source of ['video.mp4', 'file:/etc/passwd', 'concat:/a|/b', '-version', 'ftp://host/x', 'data:,x']) {
