@@ -163,7 +163,7 @@ async function tearChunk({ file, share }: Extract<Fault, { kind: 'torn-chunk' }>
   const { users, store, stack, watch } = injecting
   const { id, chunk, made } = await halfDone(users, store)
   const key = file === 'segment' ? objectKeys.chunkSegment(id, chunk, made) : objectKeys.chunkState(id, chunk, made)
-  const whole = await store.read(key)
+  const whole = await store.read(key, 2 ** 26)
   if (whole) await store.put(key, whole.subarray(0, Math.floor(share * whole.length)), { contentType: 'video/mp4' })
   const node = nodes.find((each) => watch.video(each) === id)
   if (node === undefined) return

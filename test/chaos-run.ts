@@ -28,7 +28,7 @@ export type ChaosOptions = {
   /** How many faults are not alone, 0 to 1. */
   together: number
   orders: ChaosOrder[]
-  /** Videos under way at the start. */
+  /** Videos under way at the start; never fewer than a third of them while faults fall. */
   videos: number
   /** Of earlier runs, by the order's name; those that it lacks are rendered first, and added. */
   twins: Map<string, Twin>
@@ -55,7 +55,6 @@ export type ChaosResult = {
 
 const recoveryMs = 240_000
 const settleMs = 900_000
-const leastUnderWay = 4
 
 /** One run: twins on a quiet stack, then faults by the seed's schedule, then a look at everything that is left. */
 export async function chaosRun(options: ChaosOptions): Promise<ChaosResult> {
@@ -117,7 +116,7 @@ class ChaosRun implements AsyncDisposable {
     this.#send(Math.floor(videos / 2))
     for (const [i, step] of steps.entries()) {
       await this.#step(step, `${i + 1}. ${step.faults.map(({ kind }) => kind).join(' and ')}`)
-      if (this.#users.underWay.length < leastUnderWay) this.#send(2)
+      if (this.#users.underWay.length < videos / 3) this.#send(2)
     }
     await this.#settle()
     const swept = await this.#sweep()

@@ -33,12 +33,16 @@ const everything = words.length === 0
 const files = readdirSync(join(root, 'dist/test'))
   .filter((name) => name.endsWith('.test.js') && (everything || words.some((word) => name.includes(word))))
   .map((name) => join('dist/test', name))
+/** They kill stacks of their own, which takes the whole machine to be quick at. */
+const chaos = files.filter((name) => /\/chaos\b/.test(name))
+const shared = files.filter((name) => !chaos.includes(name))
 const pytest = everything || words.includes('python')
 
-const starting = files.length > 0 ? startStack({ env, show: showNothing, signal: stopping.signal }) : undefined
+const starting = shared.length > 0 ? startStack({ env, show: showNothing, signal: stopping.signal }) : undefined
 starting?.catch(() => undefined) // it is awaited after the checks, beside which it starts
 if (everything) await check()
 if (starting) await testOn(starting)
+if (chaos.length > 0) await node('tests of chaos', chaos)
 // With the one test of eight ranks, which a plain pytest leaves out.
 if (pytest) await steps.run('tests of the ranks', python, ['-m', 'pytest', 'gaudi-runner'], { RANKS_8: '1' })
 if (files.length === 0 && !pytest) steps.fail('choice of tests', `no test file is named like ${words.join(', ')}`)
@@ -52,14 +56,18 @@ async function check(): Promise<void> {
   await steps.run('Python format', ruff, ['format', '--check', 'gaudi-runner'])
 }
 
-/** node --test over the files, with one stack for all of them; then nothing of it may be left. */
-async function testOn(starting: Promise<Stack>): Promise<void> {
-  const stack = await steps.time('the stack is up', () => starting)
-  if (stack === undefined) return
+async function node(name: string, files: string[], environment: NodeJS.ProcessEnv = {}): Promise<boolean> {
   // A file that does not end fails, instead of the whole run.
   const limit = `--test-timeout=${20 * 60_000}`
   const args = ['--test', limit, '--test-concurrency=2', '--test-reporter=spec', '--enable-source-maps', ...files]
-  const passed = await steps.run('tests', process.execPath, args, { TEST_STACK: JSON.stringify(describe(stack)) })
+  return steps.run(name, process.execPath, args, environment)
+}
+
+/** The files that need one, with one stack for all of them; then nothing of it may be left. */
+async function testOn(starting: Promise<Stack>): Promise<void> {
+  const stack = await steps.time('the stack is up', () => starting)
+  if (stack === undefined) return
+  const passed = await node('tests', shared, { TEST_STACK: JSON.stringify(describe(stack)) })
   await steps.time('the stack stops', async () => {
     await stack[Symbol.asyncDispose]()
     const left = processesOf(dataDir)
