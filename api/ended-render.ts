@@ -3,12 +3,13 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common'
 import { percentDone, type RenderProgress } from '../workflows/progress.js'
 import { askTemporal } from './temporal-calls.js'
 
-/** The end of an activity is among the newest events while its workflow has not spoken since. */
-const newest = 10
+/** As many events as there are at most since a workflow spoke whose workers are away: ends, signals, tasks that ran out. */
+const newest = 50
 
 /**
- * How far, in percent, the render had come that ended last; asked while the workflow's workers are away and have not taken the end
- * into the memo: without it progress would fall to what an earlier attempt had reached. 0 when no render has ended.
+ * How far, in percent, the renders had come that ended since the workflow spoke; asked while its workers are away and have not taken
+ * that into the memo: without it progress would fall to what an earlier attempt had reached. Of several, as when a lost worker's
+ * render times out after another has finished it, the furthest counts. 0 when none has ended.
  */
 export async function reachedByEndedRender(
   client: Client,
@@ -21,21 +22,21 @@ export async function reachedByEndedRender(
       maximumPageSize: newest,
     }),
   )
+  let reached = 0
   for (const event of history?.events ?? []) {
+    if (event.workflowTaskCompletedEventAttributes) break // what ended before it is in the memo
     const completed = event.activityTaskCompletedEventAttributes
-    if (completed != null) return isVideo(completed.result?.payloads?.[0]) ? 99 : 0
+    if (isVideo(completed?.result?.payloads?.[0])) reached = Math.max(reached, 99)
     const ended = event.activityTaskTimedOutEventAttributes ?? event.activityTaskFailedEventAttributes
-    if (ended == null) continue
-    // One that got nowhere is the last all the same: what ended before it is in the memo.
-    const { timeoutFailureInfo, applicationFailureInfo } = ended.failure ?? {}
+    const { timeoutFailureInfo, applicationFailureInfo } = ended?.failure ?? {}
     const payload = (timeoutFailureInfo?.lastHeartbeatDetails ?? applicationFailureInfo?.details)?.payloads?.[0]
-    return payload == null ? 0 : percentIn(defaultPayloadConverter.fromPayload(payload))
+    if (payload != null) reached = Math.max(reached, percentIn(defaultPayloadConverter.fromPayload(payload)))
   }
-  return 0
+  return reached
 }
 
 /** Whether an activity gave all frames: the render, or the assembly after it; the preparation before gives inputs. */
-function isVideo(result: Payload | undefined): boolean {
+function isVideo(result: Payload | null | undefined): boolean {
   const made: unknown = result && defaultPayloadConverter.fromPayload(result)
   return typeof made === 'object' && made !== null && 'frames' in made
 }

@@ -57,7 +57,15 @@ test('with the workers away progress is that of the render that ended, however i
   assert.equal(await reached(scheduled, whole), 99)
   assert.equal(await reached(scheduled, completed({ bytes: 9, sha256: 'ab', frames: 90, seconds: 4 })), 99)
   assert.equal(await reached(scheduled, completed({ reference: {}, voices: [] })), 0)
+  const lost = { activityTaskTimedOutEventAttributes: timedOut }
+  assert.equal(
+    await reached(lost, scheduled, whole),
+    99,
+    'a lost worker’s render times out after another has finished it',
+  )
+  const spoken = { workflowTaskCompletedEventAttributes: {} }
+  assert.equal(await reached(scheduled, spoken, whole), 0)
   const nowhere = { activityTaskFailedEventAttributes: { failure: { applicationFailureInfo: { type: 'RunnerLost' } } } }
-  assert.equal(await reached(scheduled, nowhere, whole), 0)
+  assert.equal(await reached(scheduled, nowhere, spoken, whole), 0)
   assert.equal(await reached(scheduled, { workflowExecutionStartedEventAttributes: {} }), 0)
 })

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { descendantsOf } from '../gaudi-runner/process-family.js'
-import { takePorts } from '../infra/stack/ports.js'
+import { PortsTaken, takePorts } from '../infra/stack/ports.js'
 import type { Stack } from '../infra/stack/stack.js'
 import type { HostWord } from './chaos-host.js'
 import { processesOf } from './run/leftovers.js'
@@ -43,15 +43,7 @@ export class ChaosStack implements AsyncDisposable {
   #places: Places | undefined
 
   static async start(dir: string, env: NodeJS.ProcessEnv): Promise<ChaosStack> {
-    const wish = (variable: string) => ({ part: variable, variable, port: 0 })
-    const { RUNNER_PORT, ...ports } = await takePorts({
-      API_PORT: wish('API_PORT'),
-      TEMPORAL_PORT: wish('TEMPORAL_PORT'),
-      TEMPORAL_UI_PORT: wish('TEMPORAL_UI_PORT'),
-      S3_PORT: wish('S3_PORT'),
-      S3_CONSOLE_PORT: wish('S3_CONSOLE_PORT'),
-      RUNNER_PORT: wish('RUNNER_PORT'),
-    })
+    const { RUNNER_PORT, ...ports } = await ownPorts()
     const target = (link: string) => {
       if (link.endsWith('temporal')) return `127.0.0.1:${ports.TEMPORAL_PORT}`
       if (link.endsWith('s3')) return `127.0.0.1:${ports.S3_PORT}`
@@ -174,6 +166,31 @@ export class ChaosStack implements AsyncDisposable {
       })
       host.once('exit', (code, signal) => reject(new Error(`the stack ended with ${signal ?? code}`)))
     })
+  }
+}
+
+/**
+ * Below the range that systems give to connections on their way out: while a part is away, none of the many that try to reach
+ * it may get its port.
+ */
+async function ownPorts() {
+  for (;;) {
+    const first = 10_000 + 10 * Math.floor(Math.random() * 2_000)
+    const wish = (variable: string, offset: number) => ({ part: variable, variable, port: first + offset })
+    try {
+      const { NEXT_RUNNER, ...ports } = await takePorts({
+        API_PORT: wish('API_PORT', 0),
+        TEMPORAL_PORT: wish('TEMPORAL_PORT', 1),
+        TEMPORAL_UI_PORT: wish('TEMPORAL_UI_PORT', 2),
+        S3_PORT: wish('S3_PORT', 3),
+        S3_CONSOLE_PORT: wish('S3_CONSOLE_PORT', 4),
+        RUNNER_PORT: wish('RUNNER_PORT', 5),
+        NEXT_RUNNER: wish('RUNNER_PORT', 6),
+      })
+      return ports
+    } catch (error) {
+      if (!(error instanceof PortsTaken)) throw error
+    }
   }
 }
 
