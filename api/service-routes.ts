@@ -11,6 +11,7 @@ export function serviceRoutes(readiness: Readiness, draining: AbortSignal): Rout
       const parts = await readiness.states()
       const isReady = !draining.aborted && Object.values(parts).every((part) => part.ok)
       const status = draining.aborted ? 'draining' : isReady ? 'ready' : 'not ready'
+      if (!isReady) res.set('retry-after', '5')
       res
         .status(isReady ? 200 : 503)
         .set('cache-control', 'no-store')

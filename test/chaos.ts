@@ -21,6 +21,8 @@ const { values } = parseArgs({
 })
 const firstSeed = Number(values.seed ?? 1)
 const faults = Number(values.faults ?? kinds)
+// The same for all runs, which share their twins: pictures are noise, new each time they are drawn.
+const orders = faults > 60 ? [...(await demoOrders()), await longOrder()] : await demoOrders()
 const results: ChaosResult[] = []
 const twins = new Map<string, Twin>()
 for (let run = 0; run < Number(values.runs ?? 1); run++) {
@@ -29,7 +31,7 @@ for (let run = 0; run < Number(values.runs ?? 1); run++) {
     faults,
     longestMs: Number(values['longest-seconds'] ?? 8) * 1000,
     together: Number(values.together ?? 0.2),
-    orders: faults > 60 ? [...(await demoOrders()), await longOrder()] : await demoOrders(),
+    orders,
     videos: Number(values.videos ?? 12),
     twins,
     env: chaosEnvironment(),
