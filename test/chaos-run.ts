@@ -28,7 +28,7 @@ export type ChaosOptions = {
   /** How many faults are not alone, 0 to 1. */
   together: number
   orders: ChaosOrder[]
-  /** Videos under way at the start; never fewer than a third of them while faults fall. */
+  /** Videos under way at the start; no fewer than a third of them, and three, while faults fall. */
   videos: number
   /** Of earlier runs, by the order's name; those that it lacks are rendered first, and added. */
   twins: Map<string, Twin>
@@ -116,7 +116,7 @@ class ChaosRun implements AsyncDisposable {
     this.#send(Math.floor(videos / 2))
     for (const [i, step] of steps.entries()) {
       await this.#step(step, `${i + 1}. ${step.faults.map(({ kind }) => kind).join(' and ')}`)
-      if (this.#users.underWay.length < videos / 3) this.#send(2)
+      if (this.#users.underWay.length < Math.max(3, videos / 3)) this.#send(2)
     }
     await this.#settle()
     const swept = await this.#sweep()

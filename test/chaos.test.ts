@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { promisify } from 'node:util'
-import { root } from '../infra/setup/root.mjs'
 import { chaosEnvironment } from './chaos-env.js'
-import { demoOrders, modelOrders } from './chaos-orders.js'
+import { demoOrders } from './chaos-orders.js'
 import { Random } from './chaos-random.js'
 import { faultTable, tableText } from './chaos-report.js'
 import { type ChaosOptions, chaosRun } from './chaos-run.js'
 import { faultName, kinds, schedule } from './chaos-schedule.js'
-import { inFolder } from './runner-process.js'
 
 // Stacks of their own: everything of them is killed. Their faults come from a seed; a failure tells how to see it again.
 
@@ -50,13 +45,3 @@ test('after every kind of fault each accepted video is completed once, unchanged
   const orders = await demoOrders()
   await survives(context, { faults: kinds, orders, videos: 12, env: chaosEnvironment() })
 })
-
-test('with InfiniteTalk as well', async (context) =>
-  inFolder(async (dir) => {
-    const model = join(dir, 'model')
-    const cwd = join(root, 'gaudi-runner')
-    const python = String(process.env.PYTHON_PATH)
-    await promisify(execFile)(python, ['-m', 'pipeline.infinitetalk.tiny_checkpoint', model], { cwd })
-    const env = chaosEnvironment({ ENGINE: 'infinitetalk', MODEL_DIR: model, DEVICE: 'cpu' })
-    await survives(context, { faults: 5, orders: await modelOrders(), videos: 3, env })
-  }))

@@ -5,24 +5,42 @@
  *
  *   --runs 10            seeds N to N + 9, one table over all
  *   --longest-seconds 45 how long faults that last may last; 8 by default
+ *   --engine infinitetalk the model itself, with tiny random weights and its shortest videos, instead of the demo
  *   --together 0.5       how many faults come in pairs; 0.2 by default
  */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { parts } from '../infra/setup/parts.mjs'
+import { root } from '../infra/setup/root.mjs'
 import { chaosEnvironment } from './chaos-env.js'
 import type { Twin } from './chaos-after.js'
-import { demoOrders, longOrder } from './chaos-orders.js'
+import { demoOrders, longOrder, modelOrders } from './chaos-orders.js'
 import { faultTable, tableText } from './chaos-report.js'
 import { type ChaosResult, chaosRun } from './chaos-run.js'
 import { kinds } from './chaos-schedule.js'
 
 const number = { type: 'string' } as const
 const { values } = parseArgs({
-  options: { seed: number, faults: number, runs: number, 'longest-seconds': number, together: number, videos: number },
+  options: {
+    engine: number,
+    seed: number,
+    faults: number,
+    runs: number,
+    'longest-seconds': number,
+    together: number,
+    videos: number,
+  },
 })
 const firstSeed = Number(values.seed ?? 1)
 const faults = Number(values.faults ?? kinds)
+const isModel = values.engine === 'infinitetalk'
 // The same for all runs, which share their twins: pictures are noise, new each time they are drawn.
-const orders = faults > 60 ? [...(await demoOrders()), await longOrder()] : await demoOrders()
+const orders = isModel ? await modelOrders() : [...(await demoOrders()), ...(faults > 60 ? [await longOrder()] : [])]
+const models = mkdtempSync(join(tmpdir(), 'text2video-model-'))
+const env = chaosEnvironment(isModel ? tinyModel(models) : {})
 const results: ChaosResult[] = []
 const twins = new Map<string, Twin>()
 for (let run = 0; run < Number(values.runs ?? 1); run++) {
@@ -32,16 +50,23 @@ for (let run = 0; run < Number(values.runs ?? 1); run++) {
     longestMs: Number(values['longest-seconds'] ?? 8) * 1000,
     together: Number(values.together ?? 0.2),
     orders,
-    videos: Number(values.videos ?? 12),
+    videos: Number(values.videos ?? (isModel ? 3 : 12)),
     twins,
-    env: chaosEnvironment(),
+    env,
     say: (line) => console.log(line),
   })
   results.push(result)
   for (const violation of result.violations) console.log(`WRONG: ${violation}`)
   if (result.violations.length > 0) console.log(`seed ${result.seed}: logs in ${result.dir}/data/logs`)
 }
+rmSync(models, { recursive: true })
 const rows = faultTable(results.flatMap(({ records }) => records))
 console.log(`\n${tableText(rows)}\n`)
 console.log(JSON.stringify({ chaos: { rows, runs: results.map(({ records: _, ...rest }) => rest) } }))
 process.exit(results.some(({ violations }) => violations.length > 0) ? 1 : 0)
+
+function tinyModel(folder: string): NodeJS.ProcessEnv {
+  const cwd = join(root, 'gaudi-runner')
+  execFileSync(parts().python, ['-m', 'pipeline.infinitetalk.tiny_checkpoint', folder], { cwd })
+  return { ENGINE: 'infinitetalk', MODEL_DIR: folder, DEVICE: 'cpu' }
+}

@@ -24,7 +24,7 @@ def test_ready_says_what_renders_and_how_fast(pair: RankGroup) -> None:
     ready = next(word for word in pair.heard if word["type"] == "ready")
     assert (ready["engine"], ready["model"], ready["device"], ready["ranks"]) == ("demo", "InfiniteTalk-demo", "cpu", 2)
     assert ready["seconds_per_forward"] > 0
-    assert ready["tokens_per_forward"] == 21 * 40 * 40
+    assert ready["tokens_per_forward"] == 5 * 40 * 40
 
 
 @pytest.mark.parametrize(("seconds", "frames", "chunks"), [(6.0, 150, 2), (2.0, 50, 1), (0.5, 12, 1)])
