@@ -76,7 +76,7 @@ export async function runProgram<S extends Shape>(
 function settingsOrExit<S extends Shape>(shape: S): Settings<S> {
   try {
     // The one place outside infra/settings.ts: `main` gets what was read, never the environment.
-    // eslint-disable-next-line no-restricted-properties
+    // eslint-disable-next-line no-restricted-properties -- as said above
     const settings: unknown = readSettings(process.env, { ...shape, ...telemetrySettings })
     return settings as Settings<S> // the compiler does not see that a merged shape gives both
   } catch (error) {

@@ -36,7 +36,9 @@ const { values } = parseArgs({
 })
 const firstSeed = Number(values.seed ?? 1)
 const faults = Number(values.faults ?? kinds)
-const isModel = values.engine === 'infinitetalk'
+const { engine = 'demo' } = values
+if (engine !== 'demo' && engine !== 'infinitetalk') throw new Error(`--engine ${engine}: demo or infinitetalk`)
+const isModel = engine === 'infinitetalk'
 // The same for all runs, which share their twins: pictures are noise, new each time they are drawn.
 const orders = isModel ? await modelOrders() : [...(await demoOrders()), ...(faults > 60 ? [await longOrder()] : [])]
 const models = mkdtempSync(join(tmpdir(), 'text2video-model-'))

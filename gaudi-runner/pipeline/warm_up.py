@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +77,6 @@ class _Grey:
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
 
-    def frames(self, _start: int, count: int):  # noqa: ANN202
+    def frames(self, _start: int, count: int) -> Iterator[torch.Tensor]:
         for _ in range(count):
             yield torch.zeros(3, self._shape.height, self._shape.width)
