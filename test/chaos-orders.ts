@@ -21,10 +21,16 @@ export async function demoOrders(): Promise<ChaosOrder[]> {
   ]
 }
 
-/** For a long run: one that most faults fall into. */
-export async function longOrder(): Promise<ChaosOrder> {
+/** For runs of this many faults: a film that goes on from chunk to chunk, and in long ones a video that most faults fall into. */
+export async function longOrders(faults: number): Promise<ChaosOrder[]> {
   const reference = { name: 'ref.png', bytes: await picture('png', 256, 256) }
-  return { name: 'six chunks', fields: { steps: '3' }, reference, voices: [{ name: 'v.wav', bytes: toneWav(18) }] }
+  const film = { name: 'ref.mp4', bytes: readFileSync(join(root, 'examples/single/ref_video.mp4')) }
+  const voice = (seconds: number) => ({ name: 'voice.wav', bytes: toneWav(seconds) })
+  const orders = [
+    { from: 30, name: 'two chunks of a film', fields: { steps: '5' }, reference: film, voices: [voice(3.6)] },
+    { from: 60, name: 'six chunks', fields: { steps: '3' }, reference, voices: [voice(18)] },
+  ]
+  return orders.filter(({ from }) => faults >= from).map(({ from: _, ...order }) => order)
 }
 
 /** Of the tiny InfiniteTalk, whose VAE takes most of a CPU's time: the shortest that has two chunks. */

@@ -17,7 +17,7 @@ import { parts } from '../infra/setup/parts.mjs'
 import { root } from '../infra/setup/root.mjs'
 import { chaosEnvironment } from './chaos-env.js'
 import type { Twin } from './chaos-after.js'
-import { demoOrders, longOrder, modelOrders } from './chaos-orders.js'
+import { demoOrders, longOrders, modelOrders } from './chaos-orders.js'
 import { faultTable, tableText } from './chaos-report.js'
 import { type ChaosResult, chaosRun } from './chaos-run.js'
 import { kinds } from './chaos-schedule.js'
@@ -40,7 +40,7 @@ const { engine = 'demo' } = values
 if (engine !== 'demo' && engine !== 'infinitetalk') throw new Error(`--engine ${engine}: demo or infinitetalk`)
 const isModel = engine === 'infinitetalk'
 // The same for all runs, which share their twins: pictures are noise, new each time they are drawn.
-const orders = isModel ? await modelOrders() : [...(await demoOrders()), ...(faults > 60 ? [await longOrder()] : [])]
+const orders = isModel ? await modelOrders() : [...(await demoOrders()), ...(await longOrders(faults))]
 const models = mkdtempSync(join(tmpdir(), 'text2video-model-'))
 const env = chaosEnvironment(isModel ? tinyModel(models) : {})
 const results: ChaosResult[] = []
