@@ -40,7 +40,7 @@ export async function inject(fault: Fault, injecting: Injecting): Promise<void> 
     case 'link':
       return failing(stack, [fault.link], linkState(fault.how), fault.ms)
     case 'no-folder':
-      for (const folder of jobFolders(stack, fault.node)) rmSync(folder, { recursive: true, force: true })
+      removeJobs(stack, fault.node)
       return
     case 'torn-steps':
       return killRunner(injecting, fault.node, () => tearSteps(stack, fault.node, fault.share))
@@ -127,6 +127,13 @@ function jobFolders(stack: ChaosStack, node: NodeNumber): string[] {
   return existsSync(jobs) ? readdirSync(jobs).map((name) => join(jobs, name)) : []
 }
 
+/** Ranks may be writing there: a folder that is not empty any more is tried again. */
+function removeJobs(stack: ChaosStack, node: NodeNumber): void {
+  for (const folder of jobFolders(stack, node)) {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+  }
+}
+
 async function killRunner({ stack }: Injecting, node: NodeNumber, then: () => void): Promise<void> {
   const part = `runner-${node}` as const
   const before = stack.timesReady(part)
@@ -167,7 +174,5 @@ async function tearChunk({ file, share }: Extract<Fault, { kind: 'torn-chunk' }>
   if (whole) await store.put(key, whole.subarray(0, Math.floor(share * whole.length)), { contentType: 'video/mp4' })
   const node = nodes.find((each) => watch.video(each) === id)
   if (node === undefined) return
-  await killRunner(injecting, node, () => {
-    for (const folder of jobFolders(stack, node)) rmSync(folder, { recursive: true, force: true })
-  })
+  await killRunner(injecting, node, () => removeJobs(stack, node))
 }

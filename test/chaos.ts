@@ -42,30 +42,43 @@ const isModel = engine === 'infinitetalk'
 // The same for all runs, which share their twins: pictures are noise, new each time they are drawn.
 const orders = isModel ? await modelOrders() : [...(await demoOrders()), ...(await longOrders(faults))]
 const models = mkdtempSync(join(tmpdir(), 'text2video-model-'))
-const env = chaosEnvironment(isModel ? tinyModel(models) : {})
 const results: ChaosResult[] = []
 const twins = new Map<string, Twin>()
-for (let run = 0; run < Number(values.runs ?? 1); run++) {
-  const result = await chaosRun({
-    seed: firstSeed + run,
-    faults,
-    longestMs: Number(values['longest-seconds'] ?? 8) * 1000,
-    together: Number(values.together ?? 0.2),
-    orders,
-    videos: Number(values.videos ?? (isModel ? 3 : 12)),
-    twins,
-    env,
-    say: (line) => console.log(line),
-  })
-  results.push(result)
-  for (const violation of result.violations) console.log(`WRONG: ${violation}`)
-  if (result.violations.length > 0) console.log(`seed ${result.seed}: logs in ${result.dir}/data/logs`)
+let isWell = true
+try {
+  const env = chaosEnvironment(isModel ? tinyModel(models) : {})
+  for (let run = 0; run < Number(values.runs ?? 1); run++) await one(firstSeed + run, env)
+} finally {
+  rmSync(models, { recursive: true })
 }
-rmSync(models, { recursive: true })
 const rows = faultTable(results.flatMap(({ records }) => records))
 console.log(`\n${tableText(rows)}\n`)
 console.log(JSON.stringify({ chaos: { rows, runs: results.map(({ records: _, ...rest }) => rest) } }))
-process.exit(results.some(({ violations }) => violations.length > 0) ? 1 : 0)
+process.exit(isWell ? 0 : 1)
+
+/** A run that breaks off has no part in the table, but the next seeds have their turn. */
+async function one(seed: number, env: NodeJS.ProcessEnv): Promise<void> {
+  try {
+    const result = await chaosRun({
+      seed,
+      faults,
+      longestMs: Number(values['longest-seconds'] ?? 8) * 1000,
+      together: Number(values.together ?? 0.2),
+      orders,
+      videos: Number(values.videos ?? (isModel ? 3 : 12)),
+      twins,
+      env,
+      say: (line) => console.log(line),
+    })
+    results.push(result)
+    for (const violation of result.violations) console.log(`WRONG: ${violation}`)
+    if (result.violations.length > 0) console.log(`seed ${seed}: logs in ${result.dir}/data/logs`)
+    isWell &&= result.violations.length === 0
+  } catch (error) {
+    console.log(`WRONG: seed ${seed} broke off: ${String(error)}`)
+    isWell = false
+  }
+}
 
 function tinyModel(folder: string): NodeJS.ProcessEnv {
   const cwd = join(root, 'gaudi-runner')
