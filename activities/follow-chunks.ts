@@ -28,13 +28,16 @@ export async function followChunks(
     onRetry: (err, chunk) => log.warn({ event: 'copy-again', chunk, err }, `chunk ${chunk} is copied again`),
   })
   attendance.from(done.lineage.length)
+  /** Ended without having been finished: nothing of it is there that has not been copied. */
+  let isOver = false
   try {
     await begin(copies.signal)
     const rendered = await follow()
     await leave()
     return rendered
   } catch (error) {
-    if (attendance.endsJob(error)) await leave()
+    // Kept by its runner, a job that is over would keep the node from the next video until somebody asks after it: 15 s.
+    if (attendance.endsJob(error) || (isOver && !attendance.signal.aborted)) await leave()
     throw error
   }
 
@@ -63,10 +66,12 @@ export async function followChunks(
           const { word, message } = jobFailure(event.failed)
           // Where the node is to blame, what it has finished is still worth having.
           if (word === 'RunnerLost') await copies.finished().catch(() => {})
+          isOver = true
           throw failure(word, message)
         }
         case 'aborted':
           await copies.finished()
+          isOver = true
           throw isLeaving()
             ? failure('Drained', 'its node was taken out of service after the running chunk')
             : failure('RunnerLost', 'the job was stopped on its node')

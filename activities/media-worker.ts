@@ -38,6 +38,7 @@ await runProgram('media-worker', { ...s3Settings, ...temporalSettings, ...mediaS
       ...createAssembleActivities({ store, ffmpegPath, closingClipPath }),
     },
     maxConcurrentActivityTaskExecutions: MEDIA_SLOTS,
+    maxHeartbeatThrottleInterval: '2 seconds', // the SDK's own would let 8 of the 10 s pass
     interceptors: { activity: [activityEdge({ log, registry })] },
     shutdownGraceTime: '30 seconds',
     shutdownForceTime: '40 seconds',

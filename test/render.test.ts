@@ -306,3 +306,10 @@ test('a rank that throws fails the render with its own message', async () => {
   )
   await untilIdle(runner.client)
 })
+
+test('a job that its node could not go on with is let go of, for the next video', async () => {
+  const request = await aRequest('rank 1 dies once, then is refused')
+  await assert.rejects(play(request).result, failedWith('RunnerLost'))
+  assert.equal((await runner.client.describe()).job, null)
+  await untilIdle(runner.client)
+})

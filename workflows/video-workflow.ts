@@ -34,10 +34,13 @@ const worldRetry = {
 /** Objects are removed only when nobody writes any more. Said outright: the SDK's documented default is not what it does. */
 const whenEnded = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 
+/** Media workers beat every 2 s. While a lost one is waited for, a node may idle: with 30 s chaos runs saw 35 s of it. */
+const mediaSilence = '10 seconds'
+
 const { prepare } = proxyActivities<Pick<VideoActivities, 'prepare'>>({
   taskQueue: queues.media,
   startToCloseTimeout: '1 hour',
-  heartbeatTimeout: '30 seconds',
+  heartbeatTimeout: mediaSilence,
   retry: worldRetry,
   cancellationType: whenEnded,
   summary: 'sound to 16 kHz, reference to what the ranks read',
@@ -45,7 +48,7 @@ const { prepare } = proxyActivities<Pick<VideoActivities, 'prepare'>>({
 const { assemble } = proxyActivities<Pick<VideoActivities, 'assemble'>>({
   taskQueue: queues.media,
   startToCloseTimeout: '2 hours',
-  heartbeatTimeout: '30 seconds',
+  heartbeatTimeout: mediaSilence,
   // The render's to mend, not another try's.
   retry: { ...worldRetry, nonRetryableErrorTypes: ['ChunkDamaged' satisfies FailureWord] },
   cancellationType: whenEnded,
