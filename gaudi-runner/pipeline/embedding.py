@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from pipeline.order import OrderRejected
 class Embedding:
     """Features [L, layers, d] of one voice, read a window at a time. The file ends with whoever has it open."""
 
-    def __init__(self, folder: Path, pieces: Iterable[Tensor], who: str) -> None:
-        """Write the pieces, each [some, layers, d], one after the other. OrderRejected where one is not finite."""
+    def __init__(self, folder: Path, pieces: Iterable[Tensor], who: str, beat: Callable[[], None]) -> None:
+        """Write the pieces, each [some, layers, d], a beat after each. OrderRejected where one is not finite."""
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open as long as it is read
         self._length = 0
         self._shape: tuple[int, ...] = ()
@@ -30,6 +30,7 @@ class Embedding:
                 )
             self._file.write(piece.float().cpu().contiguous().numpy().data.cast("B"))
             self._length, self._shape = self._length + piece.shape[0], tuple(piece.shape[1:])
+            beat()
         self._file.flush()
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from pipeline.step_checkpoint import read_steps
 from pipeline.stream import Prepared, State, Steps
 
 
-def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
-    """Read the reference and the voices. Raises OrderRejected."""
+def prepare(engine: Engine, order: Order, directory: Path, beat: Callable[[], None]) -> Prepared:
+    """Read the reference and the voices, with a beat after each minute or so of sound. Raises OrderRejected."""
     refusal = engine.refusal(order.preset)
     if refusal is not None:
         raise OrderRejected(refusal)
@@ -34,7 +35,7 @@ def prepare(engine: Engine, order: Order, directory: Path) -> Prepared:
     if abs(sounding - order.frames) > 1:
         raise OrderRejected(f"the voices last {sounding} frames at {order.fps} fps, the order says {order.frames}")
     embeddings = [
-        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}")
+        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}", beat)
         for person, signal in enumerate(signals, 1)
     ]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,13 @@ def render(
 ) -> Rendered:
     """Render an order; collective. Raises OrderRejected, Aborted or RunnerGone on every rank alike."""
     began = time.monotonic()
-    given = _agree_on_inputs(engine, group, directory, values)
+    stopping = Stopping(group, control, job)
+
+    def go_on() -> None:
+        control.beat()
+        stopping.at_step()
+
+    given = agree_on_inputs(engine, group, go_on, directory, values)
     order = given.order
     engine.use(order.preset, control.beat)
     plan = plan_chunks(order.frames)
@@ -57,11 +64,9 @@ def render(
     tokens = [plan.latents(index) * per_latent for index in range(plan.chunks)]
     at = (order.first_chunk, given.inside.finished if given.inside else 0)
     progress = Progress(control if group.leads else None, job, sampling, tokens, at)
-    stopping = Stopping(group, control, job)
 
     def before_step(chunk: int, step: int) -> None:
-        control.beat()
-        stopping.at_step()
+        go_on()
         progress.at(chunk, step)
 
     def announce(type: str, **fields: object) -> None:
@@ -90,19 +95,34 @@ def render(
     return Rendered(plan.chunks, order.frames, time.monotonic() - began)
 
 
-def _agree_on_inputs(engine: Engine, group: Group, directory: Path, values: dict[str, Any]) -> Inputs:
-    """Rank 0 reads everything; a rejection reaches every rank before any of them computes."""
+def agree_on_inputs(
+    engine: Engine, group: Group, go_on: Callable[[], None], directory: Path, values: dict[str, Any]
+) -> Inputs:
+    """Rank 0 reads everything; a rejection reaches every rank before any of them computes.
+
+    The voices of an hour take minutes. Meanwhile the others wait in a collective, where no rank can beat: rank 0 has
+    all of them `go_on` together after each piece, which beats, and leaves a job that is to be stopped.
+    """
     rejection, prepared, resume, inside, identity = None, None, None, None, {}
+
+    def reading() -> None:
+        group.agree(True)
+        go_on()
+
     if group.leads:
         try:
             order = Order.read(values)
             identity = render_identity(engine, order, directory)
-            prepared = prepare(engine, order, directory)
+            prepared = prepare(engine, order, directory, reading)
             plan = plan_chunks(order.frames)
             resume = resume_state(engine, order, plan, directory, identity)
             inside = resume_steps(engine, order, plan, directory, identity)
         except OrderRejected as error:
             rejection = str(error)
+        group.agree(False)
+    else:
+        while group.agree(False):
+            go_on()
     rejection = group.agree(rejection)
     if rejection is not None:
         raise OrderRejected(rejection)

@@ -86,7 +86,7 @@ def rendered(directory: Path, **changes: object) -> tuple[torch.Tensor, torch.Te
     """All frames of a small order, and the reference."""
     said = Order.read(order(**{"width": 192, "height": 192, **changes}))
     engine = DemoEngine(Group())
-    prepared = prepare(engine, said, directory)
+    prepared = prepare(engine, said, directory, lambda: None)
     sampling = Sampling(said.steps, said.shift, said.text_guide, said.audio_guide)
     video = Video(plan_chunks(said.frames), sampling, said.seed, said.fps)
     chunks = stream(engine, Group(), video, prepared, None, lambda chunk, step: None)

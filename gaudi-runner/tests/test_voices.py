@@ -64,7 +64,7 @@ def test_voices_are_placed_after_or_beside_each_other() -> None:
 
 def test_an_embedding_is_kept_in_a_file_that_ends_with_it(tmp_path: Path) -> None:
     rows = torch.randn(50, 2, 3)
-    kept = Embedding(tmp_path, rows.split(7), "voice 1")
+    kept = Embedding(tmp_path, rows.split(7), "voice 1", lambda: None)
     assert not list(tmp_path.iterdir())
     assert len(kept) == 50
     assert torch.equal(kept[3:9], rows[3:9])
@@ -76,7 +76,7 @@ def test_features_that_are_not_finite_are_told_with_their_frame(tmp_path: Path) 
     rows = torch.zeros(50, 2, 3)
     rows[17, 1, 2] = float("inf")
     with pytest.raises(OrderRejected, match="voice 2 gives features that are not finite, from frame 17 on"):
-        Embedding(tmp_path, rows.split(7), "voice 2")
+        Embedding(tmp_path, rows.split(7), "voice 2", lambda: None)
 
 
 def test_windows_beyond_the_sound_repeat_its_end_in_a_single_chunk_and_mirror_it_in_a_later_one() -> None:
