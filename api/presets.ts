@@ -5,7 +5,8 @@ export type PresetValues = { steps: number; guide_scale: number; audio_guide_sca
 
 /**
  * `quality` is the contract's own defaults. The other two are the settings that were published with the distilled weights
- * (facts: pipeline 6.4): text guide 1 leaves two passes a step, so they cost 16 and 8 passes a chunk instead of 150.
+ * (facts: pipeline 6.4): text guide 1 leaves two passes a step, so they cost 16 and 8 passes a chunk instead of 150. The shift of
+ * `turbo` is that of its authors' own samplers (`sample_shift` 5 in ModelTC/LightX2V's four-step configurations).
  */
 export const presetValues = {
   quality: { steps: 50, guide_scale: 5, audio_guide_scale: 5, shift: 5 },

@@ -21,6 +21,7 @@ class Chosen:
 
     backend: str  # of torch.distributed
     warm_up: tuple[Shape, ...]  # passed through before the ranks are ready; the first one's speed is told
+    compiles: bool  # whether what a shape passes through first takes minutes
     load: Callable[[Group], Engine]  # collective; CannotStart on every rank alike
 
 
@@ -36,7 +37,7 @@ def choose_engine(options: argparse.Namespace) -> Chosen:
     if options.engine == "demo":
         from pipeline.demo.engine import DemoEngine
 
-        return Chosen("gloo", (DRAWN,), DemoEngine)
+        return Chosen("gloo", (DRAWN,), False, DemoEngine)
     from pipeline.infinitetalk.device import choose_device
     from pipeline.infinitetalk.engine import InfiniteTalkEngine
 
@@ -45,5 +46,6 @@ def choose_engine(options: argparse.Namespace) -> Chosen:
     return Chosen(
         device.backend,
         COMMON if device.compiles else shapes,
+        device.compiles,
         lambda group: InfiniteTalkEngine(group, options.model_dir, device),
     )

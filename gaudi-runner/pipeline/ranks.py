@@ -16,7 +16,6 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,14 +25,14 @@ import torch.distributed as dist
 
 from pipeline.control import Control, RunnerGone
 from pipeline.engine import Engine
-from pipeline.engines import add_engine_arguments, choose_engine
+from pipeline.engines import Chosen, add_engine_arguments, choose_engine
 from pipeline.failures import message_of, reason_of
 from pipeline.group import Group
 from pipeline.lifetime import die_with_parent, keep_freed_memory
 from pipeline.order import OrderRejected
 from pipeline.render import render
 from pipeline.stopping import Aborted
-from pipeline.warm_up import Shape, measure_forward
+from pipeline.warm_up import measure_forward, pass_through_vae
 
 IDLE_SECONDS = 1.0
 PEER_SECONDS = 1.0
@@ -60,7 +59,7 @@ def main() -> None:
         group = Group()
         with torch.inference_mode():
             engine = chosen.load(group)
-            announce_ready(engine, group, chosen.warm_up, control)
+            announce_ready(engine, group, chosen, control)
             serving = True
             serve(engine, group, control, job)
     except RunnerGone:
@@ -76,9 +75,12 @@ def main() -> None:
         os._exit(1)
 
 
-def announce_ready(engine: Engine, group: Group, warm_up: Sequence[Shape], control: Control) -> None:
+def announce_ready(engine: Engine, group: Group, chosen: Chosen, control: Control) -> None:
     """Ready means every rank has its weights and a forward pass of each shape has gone through all of them."""
-    measured = [measure_forward(engine, group, shape, control.beat) for shape in warm_up]
+    measured = [measure_forward(engine, group, shape, control.beat) for shape in chosen.warm_up]
+    if chosen.compiles:
+        for shape in chosen.warm_up:
+            pass_through_vae(engine, group, shape)
     seconds, tokens = measured[0]
     if group.leads:
         versions = {"torch": torch.__version__, "python": platform.python_version(), **engine.versions}

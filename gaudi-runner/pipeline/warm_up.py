@@ -12,6 +12,7 @@ import torch
 from pipeline.engine import Conditions, Engine
 from pipeline.group import Group
 from pipeline.guidance import BOTH
+from pipeline.plan import plan_chunks
 from pipeline.signals import Sound
 
 FPS = 25
@@ -69,6 +70,14 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
         float(denoiser(latent, 500.0, BOTH).sum())  # reading a number waits for the device
         seconds = time.monotonic() - began
     return seconds, latents * (height // 2) * (width // 2)
+
+
+def pass_through_vae(engine: Engine, group: Group, shape: Shape) -> None:
+    """Encode and decode a chunk of this shape, and encode what the next one begins with: rank 0's other graphs."""
+    if group.leads:
+        frames = torch.zeros(3, shape.frames, shape.height, shape.width)
+        engine.vae_decode(engine.vae_encode(frames))
+        engine.vae_encode(frames[:, -plan_chunks(shape.frames).motion_frames :])
 
 
 class _Grey:

@@ -21,6 +21,7 @@ from pipeline.infinitetalk.weights import WeightsError
 from pipeline.plan import Plan
 from pipeline.signals import Sound
 from pipeline.stream import Prepared, Video, stream
+from pipeline.warm_up import Shape, pass_through_vae
 
 from .gloo import on_ranks
 
@@ -73,6 +74,18 @@ def test_it_is_an_engine(tiny_folder: ModelFolder) -> None:
     latent = engine.vae_encode(torch.zeros(3, 9, 32, 48))
     assert latent.shape == (16, 3, 4, 6)
     assert engine.vae_decode(latent).shape == (3, 9, 32, 48)
+
+
+def test_what_compiles_passes_a_chunk_and_its_motion_frames_through_the_vae(
+    tiny_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of(tiny_folder.root, Group())
+    given: list[tuple[int, ...]] = []
+    for part in ("vae_encode", "vae_decode"):
+        real = getattr(engine, part)
+        monkeypatch.setattr(engine, part, lambda x, real=real: given.append(tuple(x.shape)) or real(x))
+    pass_through_vae(engine, Group(), Shape(32, 48, 13))
+    assert given == [(3, 13, 32, 48), (16, 4, 4, 6), (3, 9, 32, 48)]
 
 
 def test_ranks_render_what_one_renders(tiny_folder: ModelFolder) -> None:
