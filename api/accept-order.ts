@@ -5,8 +5,10 @@ import { objectKeys } from '../workflows/object-keys.js'
 import type { Order } from '../workflows/order.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
 import type { VideoInput } from '../workflows/video.js'
-import { type Claim, type Claimed, claimKey, claimRetry } from './claims.js'
+import { checkPreset } from './check-preset.js'
+import { type Claim, type Claimed, claimKey, claimRetry, findEarlier, retryWindowMs } from './claims.js'
 import { type Repetition, sha256 } from './idempotency.js'
+import type { Nodes } from './nodes.js'
 import type { VideoState } from './present-video.js'
 import { Problem, Undecided, unavailable } from './problems.js'
 import { startVideo } from './start-video.js'
@@ -40,6 +42,7 @@ export type Accepting = {
   client: Client
   store: Pick<ObjectStore, 'create' | 'replace' | 'put' | 'get' | 'read'>
   reader: Pick<VideoReader, 'read' | 'forget'>
+  nodes: Pick<Nodes, 'live'>
   retentionMs: number
   /** Told when it is unknown whether a video that no claim names has started. */
   startUnknown: () => void
@@ -55,7 +58,16 @@ export async function acceptOrder(
   repetition: Repetition,
   accepting: Accepting,
 ): Promise<Accepted> {
-  const claimed = await claim({ videoId: order.videoId, digest, at: Date.now() }, repetition, accepting)
+  const own: Claim = { videoId: order.videoId, digest, at: Date.now() }
+  try {
+    await checkPreset(order.preset, accepting.nodes)
+  } catch (refusal) {
+    // What was accepted once stays so, whatever nodes are up by now.
+    const earlier = await findRepeated(own, repetition, accepting)
+    if (earlier === undefined) throw refusal
+    return earlier
+  }
+  const claimed = await claim(own, repetition, accepting)
   if (claimed.kind === 'earlier') return claimed.found
   const isClaimed = repetition.kind !== 'no'
   const input = inputOf(order, accepting)
@@ -81,15 +93,31 @@ async function claim(own: Claim, repetition: Repetition, accepting: Accepting): 
   const { store } = accepting
   switch (repetition.kind) {
     case 'key':
-      return claimKey(store, objectKeys.claim(sha256(`${defaultTenant}\0${repetition.key}`)), own, seek)
-    case 'sdk': {
-      const key = objectKeys.claim(`retry-${sha256(`${defaultTenant}\0${own.digest}`)}`)
-      return claimRetry(store, key, { own, retry: repetition.retry }, seek)
-    }
+      return claimKey(store, keyClaim(repetition.key), own, seek)
+    case 'sdk':
+      return claimRetry(store, retryClaim(own), { own, retry: repetition.retry }, seek)
     case 'no':
       return { kind: 'own' }
   }
 }
+
+async function findRepeated(own: Claim, repetition: Repetition, accepting: Accepting): Promise<Accepted | undefined> {
+  const seek = (earlier: Claim) => seekVideo(earlier, accepting)
+  const { store } = accepting
+  switch (repetition.kind) {
+    case 'key':
+      return findEarlier(store, keyClaim(repetition.key), { own }, seek)
+    case 'sdk':
+      return repetition.retry === 0
+        ? undefined
+        : findEarlier(store, retryClaim(own), { own, withinMs: retryWindowMs }, seek)
+    case 'no':
+      return undefined
+  }
+}
+
+const keyClaim = (key: string): string => objectKeys.claim(sha256(`${defaultTenant}\0${key}`))
+const retryClaim = ({ digest }: Claim): string => objectKeys.claim(`retry-${sha256(`${defaultTenant}\0${digest}`)}`)
 
 /** The video of an earlier claim, started if it never was; undefined when it is gone: deleted, expired, or never to start. */
 async function seekVideo({ videoId, at }: Claim, accepting: Accepting): Promise<Accepted | undefined> {

@@ -79,10 +79,11 @@ async function answer({ state, seed, isReplay }: Accepted, parts: ApiParts, res:
 }
 
 function accepting(id: string, parts: ApiParts): Accepting {
-  const { client, reader, receiving, retentionDays, log, signal } = parts
+  const { client, reader, nodes, receiving, retentionDays, log, signal } = parts
   return {
     client,
     reader,
+    nodes,
     store: receiving.store,
     retentionMs: retentionDays * dayMs,
     startUnknown() {

@@ -49,7 +49,6 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
         maxSeconds: settings.VIDEO_MAX_SECONDS,
         slots: new Slots(Math.max(2, availableParallelism())),
       },
-      nodes,
       metrics,
     },
     uploads,

@@ -7,12 +7,10 @@ import { bucketFor, bucketNearest, type Size } from '../workflows/size-buckets.j
 import type { Received } from './accept-order.js'
 import { checkBoxes } from './check-boxes.js'
 import { checkMedia } from './check-media.js'
-import { checkPreset } from './check-preset.js'
 import { readForm } from './form.js'
 import { digestOf } from './idempotency.js'
 import type { MediaChecking } from './media-checking.js'
 import type { ApiMetrics } from './metrics.js'
-import type { Nodes } from './nodes.js'
 import type { Parameters } from './parameters.js'
 import type { Patience } from './pour-body.js'
 import { Problem, unavailable } from './problems.js'
@@ -26,7 +24,6 @@ export type Receiving = {
   store: ObjectStore
   patience: Patience
   checking: MediaChecking
-  nodes: Pick<Nodes, 'live'>
   metrics: ApiMetrics
 }
 
@@ -37,7 +34,7 @@ export type Receiving = {
 export async function receiveOrder(
   req: IncomingMessage,
   videoId: string,
-  { store, patience, checking, nodes, metrics }: Receiving,
+  { store, patience, checking, metrics }: Receiving,
   signal: AbortSignal,
 ): Promise<Received> {
   const stop = metrics.uploads.startTimer()
@@ -48,7 +45,6 @@ export async function receiveOrder(
     stored = true
     // Parameters before files: they cost nothing to check.
     const parameters = readParameters(form.texts)
-    await checkPreset(parameters.preset, nodes)
     const { reference, voices } = required(form)
     const media = await checkMedia({ reference, voices, voiceMode: parameters.audio_type }, checking, signal)
     const order: Order = { videoId, ...media, ...chosen(parameters, media.reference) }

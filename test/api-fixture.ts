@@ -79,7 +79,6 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
     readiness: { requireForUpload: () => Promise.resolve() } as unknown as Readiness,
     receiving: {
       store,
-      nodes,
       metrics,
       patience: { ...usualPatience, ...patience },
       checking: { store, ffmpegPath: ffmpegPath(), maxSeconds: 20, slots: new Slots(2) },

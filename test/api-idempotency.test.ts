@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import test from 'node:test'
 import fc from 'fast-check'
+import { pino } from 'pino'
 import { digestOf } from '../api/idempotency.js'
+import { Nodes } from '../api/nodes.js'
 import { errorSchema } from '../api/openapi.js'
 import { parametersSchema } from '../api/parameters.js'
+import type { NodeAnnouncement } from '../workflows/node.js'
 import { eventually, startTestApi, type TestApi } from './api-fixture.js'
 import { toneWav } from './api-media.js'
 import { type Answered, orderForm, postOrder } from './api-orders.js'
@@ -47,6 +50,24 @@ test('the same request under the same key gets the same video, with its seed, an
   assert.equal(again.headers.get('x-video-seed'), first.headers.get('x-video-seed'))
   assert.deepEqual(again.body, first.body)
   assertOneVideo(api, first.body.id)
+})
+
+test('a repetition is answered although no node that is up offers its preset any more', async () => {
+  const up: NodeAnnouncement[] = []
+  const nothing = { list: async function* () {}, read: () => Promise.resolve(undefined) }
+  const nodes = Object.assign(new Nodes(nothing, pino({ level: 'silent' })), { live: () => Promise.resolve(up) })
+  await using api = await startTestApi({ parts: { nodes } })
+  const fast = () => orderForm({ preset: 'fast' })
+  const ids = [(await keyed(api, 'k', fast())).body.id, (await bySdk(api, 0, fast())).body.id]
+  const node = { node: 'n', at: Date.now(), engine: 'demo', model: 'm', ranks: 2, speeds: [], renders: null }
+  up.push({ ...node, state: 'idle', presets: ['quality'] })
+  assertReplayed(await keyed(api, 'k', fast()), ids[0] ?? '')
+  assertReplayed(await bySdk(api, 1, fast()), ids[1] ?? '')
+  const kept = api.store.objects.size
+  for (const refused of [keyed(api, 'K', fast()), bySdk(api, 0, fast()), postOrder(api.url, fast())]) {
+    assert.deepEqual(refusalOf(await refused), ['invalid_parameter', 'preset'])
+  }
+  assert.deepEqual([api.started.length, api.store.objects.size], [2, kept])
 })
 
 test('another request under the same key is refused; under another key or none it is an order of its own', async () => {
