@@ -1,5 +1,7 @@
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import type { Client } from '@temporalio/client'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ObjectStore } from '../infra/object-store.js'
 import { createS3Client } from '../infra/s3-client.js'
 import type { S3Address } from '../infra/stack/stack.js'
@@ -7,7 +9,8 @@ import type { FailureWord } from '../workflows/failures.js'
 import { videoWorkflow } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { VideoActivities } from '../workflows/video-activities.js'
-import type { ChaosVideo } from './chaos-users.js'
+import { type ChaosStack, nodes } from './chaos-stack.js'
+import type { ChaosUsers, ChaosVideo } from './chaos-users.js'
 
 /** What a video came to where nothing disturbed it. */
 export type Twin = { sha256: string; keys: string[] }
@@ -50,8 +53,41 @@ export async function unfinishedUploads(s3: S3Address): Promise<string[]> {
   }
 }
 
+/** What is wrong with any video: the kept ones against their twins; of the others, what must be gone. */
+export async function faultsOfAll(
+  users: Pick<ChaosUsers, 'kept' | 'videos' | 'digest'>,
+  twins: ReadonlyMap<string, Twin>,
+  looking: Looking,
+): Promise<string[]> {
+  const wrong: string[] = []
+  for (const video of users.kept) {
+    const twin = twins.get(video.order.name)
+    if (video.status !== 'completed' || !twin) continue
+    wrong.push(...(await faultsOf(video, await users.digest(video), twin, looking)))
+  }
+  for (const id of await openVideos(looking.client))
+    if (!users.videos.has(id)) wrong.push(`${id} was accepted without anybody's knowledge`)
+  for (const { id, wish } of users.videos.values()) {
+    const keys = wish === 'kept' ? [] : await keysOf(looking.store, id)
+    const left = wish === 'deleted' ? keys : keys.filter((key) => !/^(order\.json|input\/)/.test(key))
+    if (left.length > 0) wrong.push(`${id} was ${wish}, but has ${left.join(' ')}`)
+  }
+  return wrong
+}
+
+/** What a stack that has been stopped, with all videos deleted, should not have left. */
+export function leftBy(stack: Pick<ChaosStack, 'processes' | 'tempDir' | 'dataDir'>): string[] {
+  const jobs = nodes.flatMap((node) => filesIn(join(stack.dataDir, `runner-${node}`, 'jobs')))
+  const left = { processes: stack.processes(), 'temporary files': filesIn(stack.tempDir), 'folders of jobs': jobs }
+  return Object.entries(left).flatMap(([what, all]) => (all.length > 0 ? [`${what} are left: ${all.join('; ')}`] : []))
+}
+
+function filesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : []
+}
+
 /** Everything about a kept video that is not as it would be without faults. */
-export async function faultsOf(video: ChaosVideo, sha256: string, twin: Twin, looking: Looking): Promise<string[]> {
+async function faultsOf(video: ChaosVideo, sha256: string, twin: Twin, looking: Looking): Promise<string[]> {
   const name = `${video.id} (${video.order.name})`
   const wrong: string[] = []
   if (sha256 !== twin.sha256) wrong.push(`${name} is ${sha256}, its twin ${twin.sha256}`)

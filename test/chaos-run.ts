@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sweep } from '../activities/sweep.js'
 import { createLog } from '../infra/log.js'
@@ -7,7 +6,7 @@ import type { ObjectStore } from '../infra/object-store.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
 import { connectTemporal, type TemporalClient } from '../infra/temporal.js'
 import type { Swept } from '../workflows/sweep-activities.js'
-import { faultsOf, keysOf, openVideos, storedVideos, type Twin, unfinishedUploads } from './chaos-after.js'
+import { faultsOfAll, keysOf, leftBy, openVideos, storedVideos, type Twin, unfinishedUploads } from './chaos-after.js'
 import { type Footprint, footprint, grown } from './chaos-footprint.js'
 import { ChaosHttp, type Heard } from './chaos-http.js'
 import { inject, struck, worthwhile } from './chaos-inject.js'
@@ -231,23 +230,10 @@ class ChaosRun implements AsyncDisposable {
     return sweep({ store: this.#store, isOpen, log }, Date.now() + 26 * 3_600_000)
   }
 
-  /** Each kept video against its twin; of the others, what must be gone. */
   async #checkVideos(): Promise<void> {
     const { s3 } = this.#stack.places
     const looking = { store: this.#store, client: this.#temporal.client, s3 }
-    for (const video of this.#users.kept) {
-      const twin = this.#options.twins.get(video.order.name)
-      if (video.status !== 'completed' || !twin) continue
-      this.#violations.push(...(await faultsOf(video, await this.#users.digest(video), twin, looking)))
-    }
-    const known = this.#users.videos
-    for (const id of await openVideos(looking.client))
-      if (!known.has(id)) this.#violations.push(`${id} was accepted without anybody's knowledge`)
-    for (const { id, wish } of known.values()) {
-      const keys = wish === 'kept' ? [] : await keysOf(this.#store, id)
-      const left = wish === 'deleted' ? keys : keys.filter((key) => !/^(order\.json|input\/)/.test(key))
-      if (left.length > 0) this.#violations.push(`${id} was ${wish}, but has ${left.join(' ')}`)
-    }
+    this.#violations.push(...(await faultsOfAll(this.#users, this.#options.twins, looking)))
   }
 
   /** With every video deleted nothing is left of them, nor of the stack once it is stopped. */
@@ -259,12 +245,7 @@ class ChaosRun implements AsyncDisposable {
     const uploads = await unfinishedUploads(this.#stack.places.s3)
     if (uploads.length > 0) this.#violations.push(`uploads are left unfinished: ${uploads.join(' ')}`)
     await this.#stack.stop()
-    const processes = this.#stack.processes()
-    if (processes.length > 0) this.#violations.push(`processes are left: ${processes.join('; ')}`)
-    const files = filesIn(this.#stack.tempDir)
-    if (files.length > 0) this.#violations.push(`temporary files are left: ${files.join(' ')}`)
-    const jobs = [1, 2].flatMap((node) => filesIn(join(this.#stack.dataDir, `runner-${node}`, 'jobs')))
-    if (jobs.length > 0) this.#violations.push(`folders of jobs are left: ${jobs.join(' ')}`)
+    this.#violations.push(...leftBy(this.#stack))
     if (this.#violations.length === 0) rmSync(this.#stack.dir, { recursive: true, force: true })
   }
 
@@ -272,8 +253,4 @@ class ChaosRun implements AsyncDisposable {
     const count = (wanted: string) => [...this.#users.videos.values()].filter(({ wish }) => wish === wanted).length
     return { kept: count('kept'), cancelled: count('cancelled'), deleted: count('deleted') }
   }
-}
-
-function filesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : []
 }
