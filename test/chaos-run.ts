@@ -113,10 +113,13 @@ class ChaosRun implements AsyncDisposable {
     const before = await footprint(this.#stack)
     await this.#users.send(this.#users.next(Math.ceil(videos / 2)))
     this.#send(Math.floor(videos / 2))
+    const done = new AbortController()
+    const busy = this.#keepBusy(Math.max(3, videos / 3), done.signal)
     for (const [i, step] of steps.entries()) {
       await this.#step(step, `${i + 1}. ${step.faults.map(({ kind }) => kind).join(' and ')}`)
-      if (this.#users.underWay.length < Math.max(3, videos / 3)) this.#send(2)
     }
+    done.abort()
+    await busy
     await this.#settle()
     const swept = await this.#sweep()
     await this.#checkVideos()
@@ -210,6 +213,15 @@ class ChaosRun implements AsyncDisposable {
     this.#sending.catch((error: unknown) => {
       if (!this.#over.signal.aborted) this.#violations.push(`not sent: ${String(error)}`)
     })
+  }
+
+  /** While faults fall there is work for them to fall upon, however fast it is done. */
+  async #keepBusy(least: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !this.#over.signal.aborted) {
+      if (this.#users.underWay.length < least) this.#send(2)
+      await this.#sending.catch(() => {})
+      await sleep(500)
+    }
   }
 
   async #settle(): Promise<void> {
