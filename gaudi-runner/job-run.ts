@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { Job } from './job.js'
 import type { KeptFailure } from './job-record.js'
@@ -39,6 +40,8 @@ export class JobRun {
   /** Whether what comes next was begun before, and by whom it was broken off. */
   #resumesAfter: 'ranks' | 'runner' | undefined
   #watch: ProgressWatch | undefined
+  /** What lacks of the job, for which the ranks are asked to leave it. */
+  #gone: string | undefined
 
   constructor(job: Job, recovered: boolean, options: JobRunOptions) {
     this.#job = job
@@ -70,7 +73,11 @@ export class JobRun {
 
   heard(word: JobWord): void {
     if (this.#job.state !== 'RUNNING') return
-    if (word.type === 'progress') this.#reached(word, word.steps)
+    if (word.type === 'progress') {
+      this.#reached(word, word.steps)
+      this.#leaveIfGone()
+    }
+    if (word.type === 'aborted' && this.#gone !== undefined && !this.#job.leaving) return this.#nodeFailed(this.#gone)
     this.#watch?.progressed()
     applyWord(this.#job, word)
   }
@@ -139,6 +146,16 @@ export class JobRun {
     }
     this.#told = { chunk, step }
     job.setbacks = reached(job.setbacks, this.#told)
+  }
+
+  /** Without its folder no chunk can be written: the ranks leave it now, whole, rather than break when the chunk is done. */
+  #leaveIfGone(): void {
+    const job = this.#job
+    if (this.#gone !== undefined || job.leaving || existsSync(job.folder)) return
+    this.#gone = job.damage()
+    if (this.#gone === undefined) return
+    this.#log.warn({ event: 'job-gone', folder: job.folder }, 'the folder of the job is not there any more')
+    this.#options.ranks.abort(job.name.jobId)
   }
 
   #startFailed({ message }: Blame): void {

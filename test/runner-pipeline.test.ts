@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { descendantsOf } from '../gaudi-runner/process-family.js'
 import { type Artifact, connectRunner, type JobRef, type RunnerClient } from '../gaudi-runner/runner-client.js'
@@ -12,7 +14,7 @@ import { testStack } from './stack.js'
 /** Two chunks of a small picture. */
 const small = { prompt: 'a person talks', frames: 100, width: 128, height: 128, steps: 2 }
 
-test('the real ranks render two chunks, resume at the second alike, and end with a killed runner', async () =>
+test('the real ranks render two chunks, resume at the second alike, leave a job that is gone, and end with a killed runner', async () =>
   inFolder(async (dir) => {
     await using runner = await startRunnerProcess(dir, process.env.PYTHON_PATH ?? testStack().pythonPath)
     await using client = connectRunner(runner.address)
@@ -48,7 +50,16 @@ test('the real ranks render two chunks, resume at the second alike, and end with
     await client.submit(anOrder({ ...small, ...endless, steps: 1000 }), files)
     assert.equal((await client.abort(endless)).state, 'ABORTED')
     await client.release(endless)
+    const gone = { jobId: 'video_gone', generation: 1 }
+    await client.submit(anOrder({ ...small, ...gone, steps: 1000 }), files)
+    await until('progress', async () => (await client.submit(anOrder(gone), [])).lastSequence > 1)
+    await rm(join(dir, 'jobs'), { recursive: true, maxRetries: 20 })
+    const last = (await eventsOf(client, gone)).at(-1)
+    assert.ok(last?.event === 'failed' && last.failed.reason === 'NODE_FAILED', JSON.stringify(last))
+    assert.equal(last.failed.message, "the job's reference is gone from this node")
+    await client.release(gone)
     assert.equal((await client.describe()).rankRestarts, 0)
+    await until('the end of the pause', async () => (await client.describe()).state === 'IDLE', 30_000)
 
     await client.submit(anOrder({ ...small, ...endless, generation: 2, steps: 1000 }), files)
     const family = (await descendantsOf(runner.child.pid ?? 0)).map(({ pid }) => pid)
