@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity'
-import { FfmpegFailed, safeInput } from '../infra/ffmpeg.js'
+import { FfmpegFailed, rawMono, safeInput } from '../infra/ffmpeg.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { orderFrames, renderFps } from '../workflows/chunk-plan.js'
 import { objectKeys } from '../workflows/object-keys.js'
@@ -59,18 +59,7 @@ async function prepareVoice(
     run: {
       ffmpegPath,
       timeoutMs,
-      args: [
-        ...safeInput(source, 'audio'),
-        '-map',
-        '0:a:0',
-        '-ac',
-        '1',
-        '-ar',
-        String(analysisRate),
-        '-f',
-        's16le',
-        'pipe:1',
-      ],
+      args: [...safeInput(source, 'audio'), ...rawMono(analysisRate)],
     },
   }).catch(blameInput(name))
 }

@@ -1,4 +1,4 @@
-import { FfmpegFailed, runFfmpeg, safeInput } from '../infra/ffmpeg.js'
+import { FfmpegFailed, rawMono, runFfmpeg, safeInput } from '../infra/ffmpeg.js'
 import { analysisRate } from '../workflows/order.js'
 import { declaredSeconds, oggIsCutOff } from './container-facts.js'
 import type { MediaChecking } from './media-checking.js'
@@ -38,19 +38,7 @@ async function decode(
   const meter = new PcmMeter()
   // A WAV that was written to a pipe cannot know its length and declares the greatest: reading past its end is no error then.
   const strict = isPipedWav(voice.head) ? [] : ['-xerror']
-  const output = [
-    '-map',
-    '0:a:0',
-    '-t',
-    String(maxSeconds + 1),
-    '-ac',
-    '1',
-    '-ar',
-    String(analysisRate),
-    '-f',
-    's16le',
-    'pipe:1',
-  ]
+  const output = ['-t', String(maxSeconds + 1), ...rawMono(analysisRate)]
   try {
     await runFfmpeg({
       ffmpegPath,

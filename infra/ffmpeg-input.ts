@@ -43,6 +43,11 @@ export function safeInput(source: string, kind: InputKind): string[] {
   ]
 }
 
+/** The options that give an input's first sound as headerless mono, 16 bit, little-endian, at `rate` Hz; a `-t` may go before. */
+export function rawMono(rate: number): string[] {
+  return ['-map', '0:a:0', '-ac', '1', '-ar', String(rate), '-f', 's16le', 'pipe:1']
+}
+
 /** By a name that ends so ffmpeg takes `image2`, whatever the content: the one format that must be told. */
 function isJpegName(source: string): boolean {
   return /\.jpe?g($|\?)/i.test(source)
