@@ -3,7 +3,7 @@ import { defaultPayloadConverter } from '@temporalio/common'
 import type { JobRef, RunnerClient } from '../gaudi-runner/runner-client.js'
 import type { Log } from '../infra/log.js'
 import { type NodeBack, nodeBackUpdate } from '../workflows/names.js'
-import type { RenderProgress } from '../workflows/progress.js'
+import { later, type RenderProgress } from '../workflows/progress.js'
 import type { FollowedJobs } from './followed-jobs.js'
 import type { RenderMetrics } from './render-metrics.js'
 
@@ -81,7 +81,9 @@ export function askWorkflow(client: Client, node: string): (job: JobRef) => Prom
         const heard = (raw.pendingActivities ?? [])
           .flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads?.[0] ?? [])
           .map((payload) => defaultPayloadConverter.fromPayload<RenderProgress | undefined>(payload))
-        const progress = heard.find((beat) => beat?.generation === generation)
+          .filter((beat) => beat?.generation === generation)
+        // Workers that were lost one after the other have each left one, the earlier with less.
+        const progress = heard.reduce((one, other) => (one && other ? later(one, other) : (one ?? other)), undefined)
         const back: NodeBack = { node, generation, ...(progress && { progress }) }
         return await handle.executeUpdate<boolean, [NodeBack]>(nodeBackUpdate, { args: [back] })
       })

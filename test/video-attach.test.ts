@@ -3,8 +3,12 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failure } from '../activities/failure.js'
+import { askWorkflow } from '../activities/stray-jobs.js'
+import { progressPercent } from '../api/present-video.js'
+import { VideoReader } from '../api/video-reader.js'
 import type { VideoMemo } from '../workflows/video.js'
 import type { AttachRequest } from '../workflows/video-activities.js'
+import { until } from './until.js'
 import { openStage, type StagedVideo } from './video-stage.js'
 import { progressAt, untilCancelled } from './video-stories.js'
 
@@ -86,6 +90,41 @@ test('a worker that is back at its render is believed at once: nobody waits for 
   assert.deepEqual(words(memo), ['WorkerLost'])
   assert.equal(await video.tellBack(1), false) // nothing is rendered any more
   hold.open()
+  await video.remove()
+})
+
+test('of workers that were lost one after the other the one that had come furthest is told on', async () => {
+  const hold = gate()
+  let begun = 0
+  const lostAt = async (chunk: number, step: number) => {
+    Context.current().heartbeat(progressAt(1, chunk, step))
+    begun++
+    await hold.opened
+    return rendered
+  }
+  const video: StagedVideo = await stage.start({
+    async render({ generation }) {
+      await video.tellStarted(generation)
+      return await lostAt(0, 5)
+    },
+    attach: () => (begun === 1 ? lostAt(1, 5) : lostAt(1, 0)),
+  })
+  const { client } = stage.temporal
+  const askAsBack = async () => assert.ok(await askWorkflow(client, 'n1')({ jobId: video.id, generation: 1 }))
+  const told = async () => {
+    const { memo, progress } = await new VideoReader(client).read(video.id)
+    return progressPercent(memo, progress)
+  }
+  for (const percent of [25, 75, 75]) {
+    const before = begun
+    if (before > 0) await askAsBack()
+    await until('the next one', () => begun > before)
+    await until(`${percent} %`, async () => (await told()) >= percent)
+    assert.equal(await told(), percent)
+  }
+  assert.deepEqual([begun, (await video.memo()).progressFloor], [3, 75])
+  hold.open()
+  await video.reached('completed')
   await video.remove()
 })
 
