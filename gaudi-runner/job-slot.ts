@@ -168,9 +168,12 @@ export class JobSlot {
     this.#held = { job, run: new JobRun(job, recovered, this.#options) }
   }
 
-  #ended({ name, state, lastEvent: last }: Job): void {
+  #ended(job: Job): void {
+    const { name, state, lastEvent: last } = job
     const { metrics, log } = this.#options
-    if (last && 'failed' in last && last.failed.reason === 'NODE_FAILED') this.pause()
+    // Where only the job's files were taken away, the next job can go well.
+    const isNodeAtFault = last && 'failed' in last && last.failed.reason === 'NODE_FAILED' && !job.damage()
+    if (isNodeAtFault) this.pause()
     if (state !== 'RUNNING') metrics.jobEnded(state)
     const { jobId: video, generation } = name
     log.info({ event: 'job-ended', video, generation, state, last }, 'job ended')

@@ -20,8 +20,10 @@ export function applyWord(job: Job, word: JobWord): void {
       return job.end({ aborted: {} })
     case 'rejected': {
       // What it could begin with before cannot be the order's fault: a kept state is damaged, or another version's.
-      const reason = job.setbacks.furthest ? 'NODE_FAILED' : 'BAD_INPUT'
-      return job.end({ failed: { reason, message: word.message, rank: 0 } })
+      if (!job.setbacks.furthest) return job.end({ failed: { reason: 'BAD_INPUT', message: word.message, rank: 0 } })
+      const damage = job.damage()
+      const message = damage ? `${damage} (${word.message})` : word.message
+      return job.end({ failed: { reason: 'NODE_FAILED', message, rank: 0 } })
     }
   }
 }
