@@ -6,9 +6,10 @@ import { percentDone, type RenderProgress } from '../workflows/progress.js'
 import { type VideoMemo, videoIdPattern } from '../workflows/video.js'
 import { reachedByEndedRender } from './ended-render.js'
 import { priorityOf } from './list-videos.js'
-import type { VideoState } from './present-video.js'
+import { progressPercent, type VideoState } from './present-video.js'
 import { videoNotFound } from './problems.js'
 import { askTemporal } from './temporal-calls.js'
+import { ToldProgress } from './told-progress.js'
 
 /** For so long one describe serves everybody who asks for the same video. */
 const sharedMs = 300
@@ -17,6 +18,7 @@ const sharedMs = 300
 export class VideoReader {
   readonly #client: Client
   readonly #shared = new Map<string, { at: number; state: Promise<VideoState> }>()
+  readonly #told = new ToldProgress()
 
   constructor(client: Client) {
     this.#client = client
@@ -29,7 +31,7 @@ export class VideoReader {
     this.#forgetOld()
     const known = this.#shared.get(id)
     if (known !== undefined) return known.state
-    const state = this.#describe(id)
+    const state = this.#describe(id).then((known) => this.#neverLess(known))
     this.#shared.set(id, { at: performance.now(), state })
     state.catch(() => this.forget(id))
     return state
@@ -47,6 +49,13 @@ export class VideoReader {
       if (at > oldest) return
       this.#shared.delete(id)
     }
+  }
+
+  #neverLess(state: VideoState): VideoState {
+    const { id, memo, progress } = state
+    if (memo.phase === 'processing') return withFloor(state, this.#told.furthest(id, progressPercent(memo, progress)))
+    this.#told.forget(id)
+    return state
   }
 
   async #describe(id: string): Promise<VideoState> {

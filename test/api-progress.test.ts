@@ -3,6 +3,8 @@ import { after, test } from 'node:test'
 import type { Client } from '@temporalio/client'
 import { defaultPayloadConverter } from '@temporalio/common'
 import { reachedByEndedRender } from '../api/ended-render.js'
+import { progressPercent } from '../api/present-video.js'
+import { VideoReader } from '../api/video-reader.js'
 import { videoSchema } from '../api/video-schema.js'
 import { connectTemporal } from '../infra/temporal.js'
 import { videoMemoKey, videoWorkflow } from '../workflows/names.js'
@@ -68,4 +70,45 @@ test('with the workers away progress is that of the render that ended, however i
   const nowhere = { activityTaskFailedEventAttributes: { failure: { applicationFailureInfo: { type: 'RunnerLost' } } } }
   assert.equal(await reached(scheduled, nowhere, spoken, whole), 0)
   assert.equal(await reached(scheduled, { workflowExecutionStartedEventAttributes: {} }), 0)
+})
+
+test('what an end that Temporal holds back had reached is told on, until the video is something else', async () => {
+  const video = {
+    phase: 'processing',
+    prompt: '',
+    width: 640,
+    height: 640,
+    seconds: 1,
+    work: 1,
+    tokens: 1,
+    createdAt: 0,
+  }
+  const progress = { node: 'n', generation: 1, chunk: 1, chunks: 2, step: 30, steps: 40, secondsLeft: 3 }
+  const heartbeatDetails = { payloads: [defaultPayloadConverter.toPayload(progress)] }
+  const running = { activityType: { name: 'render' }, state: 2, heartbeatDetails, lastHeartbeatTime: { seconds: 1 } }
+  let known: object = { memo: { [videoMemoKey]: video }, raw: { pendingActivities: [running] } }
+  const id = `video_1700000006_${'c'.repeat(10)}`
+  const described = {
+    workflowId: id,
+    runId: 'r',
+    status: { name: 'RUNNING' },
+    typedSearchAttributes: { getAll: () => [] },
+  }
+  const client = {
+    options: { namespace: 'n' },
+    withDeadline: (_at: number, call: () => unknown) => call(),
+    workflow: { getHandle: () => ({ describe: () => Promise.resolve({ ...described, ...known }) }) },
+    workflowService: { getWorkflowExecutionHistoryReverse: () => Promise.resolve({ history: { events: [] } }) },
+  }
+  const reader = new VideoReader(client as unknown as Client)
+  const told = async () => {
+    reader.forget(id)
+    const { memo, progress: live } = await reader.read(id)
+    return progressPercent(memo, live)
+  }
+  assert.equal(await told(), 87)
+  known = { memo: { [videoMemoKey]: video }, raw: { pendingActivities: [], pendingWorkflowTask: {} } }
+  assert.equal(await told(), 87)
+  known = { memo: { [videoMemoKey]: { ...video, phase: 'queued' } }, raw: {} }
+  assert.equal(await told(), 0)
 })

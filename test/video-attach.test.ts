@@ -97,16 +97,14 @@ test('of workers that were lost one after the other the one that had come furthe
   const hold = gate()
   let begun = 0
   const lostAt = async (chunk: number, step: number) => {
+    await video.tellStarted(1)
     Context.current().heartbeat(progressAt(1, chunk, step))
     begun++
     await hold.opened
     return rendered
   }
   const video: StagedVideo = await stage.start({
-    async render({ generation }) {
-      await video.tellStarted(generation)
-      return await lostAt(0, 5)
-    },
+    render: () => lostAt(0, 5),
     attach: () => (begun === 1 ? lostAt(1, 5) : lostAt(1, 0)),
   })
   const { client } = stage.temporal
