@@ -97,7 +97,8 @@ function stateOf(description: WorkflowExecutionDescription): VideoState {
   if (description.status.name !== 'RUNNING' || memo === undefined || memo.phase === 'deleting') throw videoNotFound(id)
   const beats = beatsOf(description)
   const state = { id, memo, priority: priorityOf(description), progress: beats.at(-1) }
-  return withFloor(state, Math.max(0, ...beats.map(percentDone)))
+  // Before the workflow has heard of the render it is queued, at 0 %: what is told then could not be kept when it ends unheard.
+  return memo.phase === 'processing' ? withFloor(state, Math.max(0, ...beats.map(percentDone))) : state
 }
 
 /** Waiting for a worker: its details, if any, are those of an attempt that is over. */
