@@ -81,9 +81,9 @@ export function askWorkflow(client: Client, node: string): (job: JobRef) => Prom
         const heard = (raw.pendingActivities ?? [])
           .flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads?.[0] ?? [])
           .map((payload) => defaultPayloadConverter.fromPayload<RenderProgress | undefined>(payload))
-          .filter((beat) => beat?.generation === generation)
+          .filter((beat): beat is RenderProgress => beat?.generation === generation)
         // Workers that were lost one after the other have each left one, the earlier with less.
-        const progress = heard.reduce((one, other) => (one && other ? later(one, other) : (one ?? other)), undefined)
+        const progress = heard.length > 0 ? heard.reduce((one, other) => later(one, other)) : undefined
         const back: NodeBack = { node, generation, ...(progress && { progress }) }
         return await handle.executeUpdate<boolean, [NodeBack]>(nodeBackUpdate, { args: [back] })
       })

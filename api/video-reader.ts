@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client'
-import { defaultPayloadConverter } from '@temporalio/common'
+import { defaultPayloadConverter, type Payload } from '@temporalio/common'
 import { videoMemoKey } from '../workflows/names.js'
-import { percentDone, type RenderProgress } from '../workflows/progress.js'
+import type { RenderProgress } from '../workflows/progress.js'
 import { type VideoMemo, videoIdPattern } from '../workflows/video.js'
 import { reachedByEndedRender } from './ended-render.js'
 import { priorityOf } from './list-videos.js'
@@ -31,7 +31,7 @@ export class VideoReader {
     this.#forgetOld()
     const known = this.#shared.get(id)
     if (known !== undefined) return known.state
-    const state = this.#describe(id).then((known) => this.#neverLess(known))
+    const state = this.#describe(id).then((described) => this.#neverLess(described))
     this.#shared.set(id, { at: performance.now(), state })
     state.catch(() => this.forget(id))
     return state
@@ -95,28 +95,25 @@ function stateOf(description: WorkflowExecutionDescription): VideoState {
   const id = description.workflowId
   const memo = description.memo?.[videoMemoKey] as VideoMemo | undefined
   if (description.status.name !== 'RUNNING' || memo === undefined || memo.phase === 'deleting') throw videoNotFound(id)
-  const beats = beatsOf(description)
-  const state = { id, memo, priority: priorityOf(description), progress: beats.at(-1) }
-  // Before the workflow has heard of the render it is queued, at 0 %: what is told then could not be kept when it ends unheard.
-  return memo.phase === 'processing' ? withFloor(state, Math.max(0, ...beats.map(percentDone))) : state
+  return { id, memo, priority: priorityOf(description), progress: progressOf(description) }
 }
 
 /** Waiting for a worker: its details, if any, are those of an attempt that is over. */
 const scheduledState = 1
 
 /**
- * What the render under way heartbeats, `render` or `attach`, the newest last. One whose worker was lost stays pending for a while after
- * another has taken over, and may have come further: that is told until the other has caught up.
+ * What the render under way heartbeats, `render` or `attach`: the newest word of them, since one whose worker was lost stays pending for a
+ * while after another has taken over.
  */
-function beatsOf({ raw }: WorkflowExecutionDescription): RenderProgress[] {
-  return (raw.pendingActivities ?? [])
-    .flatMap(({ activityType, state, heartbeatDetails, lastHeartbeatTime }) => {
-      const payload = heartbeatDetails?.payloads?.[0]
-      const isRender = activityType?.name === 'render' || activityType?.name === 'attach'
-      if (!isRender || state === scheduledState || payload == null) return []
-      const { seconds, nanos } = lastHeartbeatTime ?? {}
-      return [{ at: Number(seconds ?? 0) * 1000 + (nanos ?? 0) / 1e6, payload }]
-    })
-    .sort((one, other) => one.at - other.at)
-    .map(({ payload }) => defaultPayloadConverter.fromPayload<RenderProgress>(payload))
+function progressOf({ raw }: WorkflowExecutionDescription): RenderProgress | undefined {
+  let newest: { at: number; payload: Payload } | undefined
+  for (const activity of raw.pendingActivities ?? []) {
+    const name = activity.activityType?.name
+    const payload = activity.heartbeatDetails?.payloads?.[0]
+    if ((name !== 'render' && name !== 'attach') || activity.state === scheduledState || payload == null) continue
+    const { seconds, nanos } = activity.lastHeartbeatTime ?? {}
+    const at = Number(seconds ?? 0) * 1000 + (nanos ?? 0) / 1e6
+    if (newest === undefined || at > newest.at) newest = { at, payload }
+  }
+  return newest && defaultPayloadConverter.fromPayload<RenderProgress>(newest.payload)
 }
