@@ -6,7 +6,7 @@ import type { Order } from '../workflows/order.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
 import type { VideoInput } from '../workflows/video.js'
 import { checkPreset } from './check-preset.js'
-import { type Claim, type Claimed, claimKey, claimRetry, findEarlier, retryWindowMs } from './claims.js'
+import { type Claim, type Claimed, claimKey, claimRetry, findKeyed, findRetried } from './claims.js'
 import { type Repetition, sha256 } from './idempotency.js'
 import type { Nodes } from './nodes.js'
 import type { VideoState } from './present-video.js'
@@ -106,11 +106,9 @@ async function findRepeated(own: Claim, repetition: Repetition, accepting: Accep
   const { store } = accepting
   switch (repetition.kind) {
     case 'key':
-      return findEarlier(store, keyClaim(repetition.key), { own }, seek)
+      return findKeyed(store, keyClaim(repetition.key), own, seek)
     case 'sdk':
-      return repetition.retry === 0
-        ? undefined
-        : findEarlier(store, retryClaim(own), { own, withinMs: retryWindowMs }, seek)
+      return findRetried(store, retryClaim(own), { own, retry: repetition.retry }, seek)
     case 'no':
       return undefined
   }

@@ -20,7 +20,7 @@ const callMs = 4_000
 /** Each round is lost to another request that won it; more than a few need a client that deletes as fast as it orders. */
 const rounds = 10
 /** For so long a retry that an SDK marks as one, and only as that, is taken for a repetition. */
-export const retryWindowMs = 600_000
+const retryWindowMs = 600_000
 
 /**
  * Claims a key for a video. Rejects with `idempotency_conflict` if the key stands for another request, and with
@@ -56,22 +56,27 @@ export async function claimRetry<T>(
   { own, retry }: { own: Claim; retry: number },
   seek: Seek<T>,
 ): Promise<Claimed<T>> {
-  const earlier = retry === 0 ? undefined : await findEarlier(store, key, { own, withinMs: retryWindowMs }, seek)
+  const earlier = await findRetried(store, key, { own, retry }, seek)
   if (earlier !== undefined) return { kind: 'earlier', found: earlier }
   await undecided(() => store.put(key, JSON.stringify(own), json))
   return { kind: 'own' }
 }
 
-/** The video of an earlier request, claiming nothing: for one that only a repetition may still ask for. */
-export async function findEarlier<T>(
+/** The video of an earlier request under this key, claiming nothing; undefined where it was another request, or none. */
+export async function findKeyed<T>(store: Store, key: string, own: Claim, seek: Seek<T>): Promise<T | undefined> {
+  const found = await away(() => readClaim(store, key))
+  return found?.claim.digest === own.digest ? seek(found.claim) : undefined
+}
+
+/** The video that an SDK's retry repeats, claiming nothing; undefined for a first try, and for a retry of long ago. */
+export async function findRetried<T>(
   store: Store,
   key: string,
-  { own, withinMs = Infinity }: { own: Claim; withinMs?: number },
+  { own, retry }: { own: Claim; retry: number },
   seek: Seek<T>,
 ): Promise<T | undefined> {
-  const found = await away(() => readClaim(store, key))
-  if (found?.claim.digest !== own.digest || own.at - found.claim.at >= withinMs) return undefined
-  return seek(found.claim)
+  const found = retry === 0 ? undefined : await away(() => readClaim(store, key))
+  return found !== undefined && own.at - found.claim.at < retryWindowMs ? seek(found.claim) : undefined
 }
 
 const json = { contentType: 'application/json' }

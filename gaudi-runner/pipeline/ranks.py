@@ -76,7 +76,10 @@ def main() -> None:
 
 
 def announce_ready(engine: Engine, group: Group, chosen: Chosen, control: Control) -> None:
-    """Ready means every rank has its weights and a forward pass of each shape has gone through all of them."""
+    """Ready means every rank has its weights and a forward pass of each shape has gone through all of them.
+
+    Where graphs are compiled, the VAE's are too.
+    """
     measured = [measure_forward(engine, group, shape, control.beat) for shape in chosen.warm_up]
     if chosen.compiles:
         for shape in chosen.warm_up:
