@@ -1,6 +1,7 @@
 /**
- * Writes `test/histories/*.json` anew from real runs, for a change of the workflow that no old video has to survive:
- * `TEST_STACK=… node dist/test/record-histories.js`. Every other change leaves the files as they are.
+ * Writes `test/histories/*.json` from real runs: `TEST_STACK=… node dist/test/record-histories.js NAME…` those of new stories;
+ * without names all of them anew, for a change of the workflow that no old video has to survive.
+ * Every other change leaves the files as they are.
  */
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -10,9 +11,11 @@ import { stories } from './video-stories.js'
 
 const folder = fileURLToPath(new URL('../../test/histories/', import.meta.url))
 
+const names = process.argv.slice(2)
+const isMeant = (name: string) => names.length === 0 || names.includes(name)
 await using stage = await openStage()
 await mkdir(folder, { recursive: true })
-for (const [name, play] of Object.entries(stories)) {
+for (const [name, play] of Object.entries(stories).filter(([name]) => isMeant(name))) {
   const video = await play(stage)
   const history = historyToJSON(await video.handle.fetchHistory())
   await writeFile(`${folder}${name}.json`, `${withoutPlace(history)}\n`)

@@ -126,6 +126,51 @@ test('of workers that were lost one after the other the one that had come furthe
   await video.remove()
 })
 
+test('a node that takes its render up and is not heard of stands still: the video goes elsewhere; one that is heard of is asked again', async () => {
+  const hold = gate()
+  const play = (done: string[], video: () => StagedVideo, meanwhile: () => Promise<unknown>) => ({
+    async render({ generation }: AttachRequest) {
+      done.push(`render ${generation}`)
+      if (generation > 1) return rendered
+      await video().tellStarted(generation)
+      await hold.opened
+      return rendered
+    },
+    async attach({ generation }: AttachRequest) {
+      done.push(`attach ${generation}`)
+      if (done.length > 2) return rendered
+      await meanwhile() // then silence, for its ten seconds
+      await hold.opened
+      return rendered
+    },
+  })
+  const [ofFrozen, ofHeard]: [string[], string[]] = [[], []]
+  const frozen: StagedVideo = await stage.start(
+    play(
+      ofFrozen,
+      () => frozen,
+      async () => {},
+    ),
+  )
+  const heard: StagedVideo = await stage.start(
+    play(
+      ofHeard,
+      () => heard,
+      () => heard.tellBack(1),
+    ),
+  )
+  for (const video of [frozen, heard]) {
+    await video.reached('processing')
+    assert.equal(await video.tellBack(1), true)
+  }
+  const memos = [await frozen.reached('completed'), await heard.reached('completed')]
+  assert.deepEqual(ofFrozen, ['render 1', 'attach 1', 'render 2'])
+  assert.deepEqual(ofHeard, ['render 1', 'attach 1', 'attach 1'])
+  for (const memo of memos) assert.deepEqual(words(memo), ['WorkerLost', 'WorkerLost'])
+  hold.open()
+  for (const video of [frozen, heard]) await video.remove()
+})
+
 test('a node that left in good order is given a restart’s time to take its render up again, and no more', async () => {
   const video: StagedVideo = await stage.start({
     async render({ generation }) {

@@ -89,6 +89,22 @@ export const stories = {
     return video
   },
 
+  /** Takes 40 s: two heartbeat timeouts, the second of a node that was given its render again and stands still. */
+  async 'node-frozen'(stage) {
+    const video: StagedVideo = await stage.start({
+      async render({ generation }) {
+        await video.tellStarted(generation, `n${generation}`)
+        if (generation > 1) return { lineage: [1, 2], frames: 100 }
+        Context.current().heartbeat(progressAt(generation, 1, 5))
+        return await new Promise<never>(() => {})
+      },
+      attach: () => new Promise<never>(() => {}),
+    })
+    await until('a second generation', async () => (await video.memo()).phase === 'completed', 60_000)
+    await video.remove()
+    return video
+  },
+
   /** Its node is back while the next generation waits, and fails there; what has begun elsewhere is not given back. */
   async 'node-back'(stage) {
     const generations: number[] = []

@@ -18,10 +18,13 @@ export type RenderAttempt = { generation: number; why?: string } & (
 /** A render that was begun goes before all that wait: somebody has been waiting for it longest. */
 const firstPriority = 1
 
+/** How long a node may be silent before it is given up. A Temporal outage up to this length costs a render nothing. */
+const silenceMs = 30_000
+
 const following = {
   // Longer than any video takes; no limit to the wait for a node.
   startToCloseTimeout: '12 hours',
-  heartbeatTimeout: '30 seconds',
+  heartbeatTimeout: silenceMs,
   // What follows is decided by the workflow: a retry of the server's would go to the back of the queue.
   retry: { maximumAttempts: 1 },
   // A cancelled render is over when its node is idle, not when it was asked to stop.
@@ -45,8 +48,10 @@ export function runAttempt(attempt: RenderAttempt, order: Order, prepared: Prepa
       const { attach } = proxyActivities<Pick<VideoActivities, 'attach'>>({
         ...following,
         taskQueue: nodeQueue(attempt.node),
-        // A node that is up takes it within milliseconds.
+        // A node that is up takes it within milliseconds, and is heard of at once. One that stands still has its connection
+        // open, and the server hands it the task: it gets no second silence of the full length (measured: 60 s for both).
         scheduleToStartTimeout: attempt.withinMs,
+        heartbeatTimeout: Math.min(silenceMs, attempt.withinMs),
         summary,
         priority: { priorityKey: firstPriority },
       })

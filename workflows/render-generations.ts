@@ -45,7 +45,8 @@ export class RenderGenerations {
   #newest = 0
   /** The newest generation that began on a node, as far as is known, and where. */
   #begun: { generation: number; node: string } | undefined
-  #running: { attempt: RenderAttempt; began: boolean } | undefined
+  /** `heard`: the node's worker has said something since; it is up. */
+  #running: { attempt: RenderAttempt; began: boolean; heard: boolean } | undefined
   /** A worker that is back at its render, and who waits to hear of it. */
   #back: NodeBack | undefined
   #heardBack: () => void = () => {}
@@ -91,7 +92,7 @@ export class RenderGenerations {
    * nobody will hear again, is left behind. A later one that only waits in the queue is taken out of it.
    */
   async #run(attempt: RenderAttempt): Promise<Rendered | { back: NodeBack }> {
-    const running = { attempt, began: false }
+    const running = { attempt, began: false, heard: false }
     this.#running = running
     const scope = new CancellationScope()
     const work = scope.run(() => runAttempt(attempt, this.#order, this.#prepared))
@@ -157,7 +158,9 @@ export class RenderGenerations {
       this.#fruitless = 0
       this.#attaches = 0
     }
-    if (word === 'WorkerLost' && node !== undefined && this.#attaches < attachLimit) {
+    // Silence before and silence after: the node stands still, and another asking of it would be the third.
+    const isFrozen = ended.kind === 'attach' && failure.silent && !this.#running?.heard
+    if (word === 'WorkerLost' && node !== undefined && !isFrozen && this.#attaches < attachLimit) {
       this.#attaches++
       const withinMs = failure.silent ? attachWithinMs.silent : attachWithinMs.left
       return { kind: 'attach', generation, node, withinMs, why: message }
@@ -185,6 +188,7 @@ export class RenderGenerations {
     // A word from an earlier generation, or one that crossed a deletion, changes nothing any more.
     if (running?.attempt.generation !== generation || this.#scope.consideredCancelled) return
     running.began = true
+    running.heard = true
     this.#begun = { node, generation }
     this.#record.now(`rendering on ${node} since ${new Date(at).toISOString()}`)
     this.#record.change({ phase: 'processing', node, generation, startedAt: this.#record.memo.startedAt ?? at })
@@ -201,6 +205,7 @@ export class RenderGenerations {
     if (!running || this.#scope.consideredCancelled) return false
     const { attempt, began } = running
     if (back.generation < (this.#begun?.generation ?? 0) || back.generation > attempt.generation) return false
+    running.heard = true
     const isOnItsWay = attempt.kind === 'attach' && !began
     if (!isOnItsWay) {
       const { progress } = back
