@@ -11,6 +11,9 @@ from torch import Tensor
 
 from pipeline.signals import Signal
 
+# Called after each piece of long work, by all ranks together: they show that they live; raises where they are to stop.
+GoOn = Callable[[], None]
+
 
 class CannotStart(ValueError):
     """What the ranks were started with cannot work: weights, device, number of ranks. Raised by every rank alike."""
@@ -89,11 +92,11 @@ class Engine(Protocol):
     def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:
         """Features of a signal [frames, layers, d], as pieces [some, layers, d] one after the other."""
 
-    def vae_encode(self, frames: Tensor) -> Tensor:
+    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
         """[3,F,H,W] in [-1, 1] to [C, 1 + (F - 1) / 4, H / 8, W / 8]; causal: a prefix gives a prefix."""
 
-    def vae_decode(self, latent: Tensor) -> Tensor:
+    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
         """The way back, to [3,F,H,W] in [-1, 1] on the CPU."""
 
-    def denoiser(self, conditions: Conditions) -> Denoiser:
+    def denoiser(self, conditions: Conditions, go_on: GoOn) -> Denoiser:
         """Bind a chunk's conditions. Collective."""

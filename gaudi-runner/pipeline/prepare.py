@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from pipeline.audio import frame_count
 from pipeline.checkpoint import LOOP_REVISION, read_checkpoint, state_name
 from pipeline.digest import digest_of
 from pipeline.embedding import Embedding
-from pipeline.engine import Engine
+from pipeline.engine import Engine, GoOn
 from pipeline.loudness import loudness_gain
 from pipeline.order import Order, OrderRejected
 from pipeline.pictures import person_masks, token_masks
@@ -22,8 +21,8 @@ from pipeline.step_checkpoint import read_steps
 from pipeline.stream import Prepared, State, Steps
 
 
-def prepare(engine: Engine, order: Order, directory: Path, beat: Callable[[], None]) -> Prepared:
-    """Read the reference and the voices, with a beat after each minute or so of sound. Raises OrderRejected."""
+def prepare(engine: Engine, order: Order, directory: Path, go_on: GoOn) -> Prepared:
+    """Read the reference and the voices; `go_on` after each minute or so of sound. Raises OrderRejected."""
     refusal = engine.refusal(order.preset)
     if refusal is not None:
         raise OrderRejected(refusal)
@@ -35,7 +34,7 @@ def prepare(engine: Engine, order: Order, directory: Path, beat: Callable[[], No
     if abs(sounding - order.frames) > 1:
         raise OrderRejected(f"the voices last {sounding} frames at {order.fps} fps, the order says {order.frames}")
     embeddings = [
-        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}", beat)
+        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}", go_on)
         for person, signal in enumerate(signals, 1)
     ]
     try:

@@ -83,7 +83,7 @@ def announce_ready(engine: Engine, group: Group, chosen: Chosen, control: Contro
     measured = [measure_forward(engine, group, shape, control.beat) for shape in chosen.warm_up]
     if chosen.compiles:
         for shape in chosen.warm_up:
-            pass_through_vae(engine, group, shape)
+            pass_through_vae(engine, group, shape, control.beat)
     seconds, tokens = measured[0]
     if group.leads:
         versions = {"torch": torch.__version__, "python": platform.python_version(), **engine.versions}

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.control import Control
-from pipeline.engine import Engine
+from pipeline.engine import Engine, GoOn
 from pipeline.group import Group
 from pipeline.guidance import Sampling
 from pipeline.handover import Handover
-from pipeline.order import Order, OrderRejected
+from pipeline.made_by_lead import made_by_lead
+from pipeline.order import Order
 from pipeline.plan import plan_chunks
 from pipeline.prepare import prepare, render_identity, resume_state, resume_steps
 from pipeline.progress import Progress
@@ -84,6 +84,7 @@ def render(
                 before_step,
                 given.inside,
                 steps.after_step if steps else None,
+                go_on,
             ):
                 if group.leads:
                     handover.take(chunk)
@@ -95,39 +96,20 @@ def render(
     return Rendered(plan.chunks, order.frames, time.monotonic() - began)
 
 
-def agree_on_inputs(
-    engine: Engine, group: Group, go_on: Callable[[], None], directory: Path, values: dict[str, Any]
-) -> Inputs:
-    """Rank 0 reads everything; a rejection reaches every rank before any of them computes.
+def agree_on_inputs(engine: Engine, group: Group, go_on: GoOn, directory: Path, values: dict[str, Any]) -> Inputs:
+    """Rank 0 reads everything; a rejection reaches every rank before any of them computes."""
 
-    The voices of an hour take minutes. Meanwhile the others wait in a collective, where no rank can beat: rank 0 has
-    all of them `go_on` together after each piece, which beats, and leaves a job that is to be stopped.
-    """
-    rejection, prepared, resume, inside, identity = None, None, None, None, {}
+    def read(go_on: GoOn) -> Inputs:
+        order = Order.read(values)
+        identity = render_identity(engine, order, directory)
+        prepared = prepare(engine, order, directory, go_on)
+        plan = plan_chunks(order.frames)
+        resume = resume_state(engine, order, plan, directory, identity)
+        return Inputs(order, prepared, identity, resume, resume_steps(engine, order, plan, directory, identity))
 
-    def reading() -> None:
-        group.agree(True)
-        go_on()
-
-    if group.leads:
-        try:
-            order = Order.read(values)
-            identity = render_identity(engine, order, directory)
-            prepared = prepare(engine, order, directory, reading)
-            plan = plan_chunks(order.frames)
-            resume = resume_state(engine, order, plan, directory, identity)
-            inside = resume_steps(engine, order, plan, directory, identity)
-        except OrderRejected as error:
-            rejection = str(error)
-        group.agree(False)
-    else:
-        while group.agree(False):
-            go_on()
-    rejection = group.agree(rejection)
-    if rejection is not None:
-        raise OrderRejected(rejection)
-    order = Order.read(values)
-    return Inputs(order, prepared, identity, _share_state(engine, group, resume), _share_steps(engine, group, inside))
+    made = made_by_lead(group, read, go_on) or Inputs(Order.read(values), None, {}, None, None)
+    resume, inside = _share_state(engine, group, made.resume), _share_steps(engine, group, made.inside)
+    return replace(made, resume=resume, inside=inside)
 
 
 def _share_state(engine: Engine, group: Group, resume: State | None) -> State | None:

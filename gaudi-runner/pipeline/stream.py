@@ -16,10 +16,11 @@ from torch import Tensor
 from pipeline.audio import Rows, chunk_windows
 from pipeline.colour import ColourReference
 from pipeline.denoise import denoise
-from pipeline.engine import Conditions, Engine, Reference
-from pipeline.finite import finite, made_by_lead
+from pipeline.engine import Conditions, Engine, GoOn, Reference
+from pipeline.finite import finite
 from pipeline.group import Group
 from pipeline.guidance import Sampling
+from pipeline.made_by_lead import made_by_lead
 from pipeline.plan import Plan
 
 
@@ -82,15 +83,17 @@ def stream(
     before_step: Callable[[int, int], None],
     inside: Steps | None = None,
     after_step: Callable[[int, int, Tensor], None] | None = None,
+    go_on: GoOn = lambda: None,
 ) -> Iterator[Chunk]:
     """Render chunk after chunk, from `resume` on, the first of them from `inside` on. `prepared` on rank 0 only.
 
-    Every rank iterates; `before_step(chunk, step)` is called by all of them and may raise to stop them together.
+    Every rank iterates; `before_step(chunk, step)` is called by all of them and may raise to stop them together. So is
+    `go_on`, after each piece of what rank 0 makes alone.
     `after_step(chunk, finished, latent)` sees a latent that the next step changes.
     """
     plan = video.plan
     generator = torch.Generator().manual_seed(video.seed)
-    conditions = _ChunkConditions(engine, group, video, prepared)
+    conditions = _ChunkConditions(engine, group, video, prepared, go_on)
     motion: Tensor | None = None
     first = 0
     if resume is not None:
@@ -109,7 +112,7 @@ def stream(
         if inside is not None and inside.chunk == index:
             latent, finished = inside.latent.to(engine.device), inside.finished
         latent = denoise(
-            engine.denoiser(given),
+            engine.denoiser(given, go_on),
             latent,
             motion,
             video.sampling,
@@ -119,7 +122,7 @@ def stream(
             f"the latent of chunk {index}",
         )
 
-        decoded = made_by_lead(group, partial(_decoded, engine, video, latent, index, conditions.colours))
+        decoded = made_by_lead(group, partial(_decoded, engine, video, latent, index, conditions.colours), go_on)
         frames, motion = decoded or (None, None)
         if index + 1 < plan.chunks:
             motion = group.from_lead(motion, engine.device)
@@ -129,22 +132,23 @@ def stream(
 
 
 def _decoded(
-    engine: Engine, video: Video, latent: Tensor, index: int, colours: ColourReference | None
+    engine: Engine, video: Video, latent: Tensor, index: int, colours: ColourReference | None, go_on: GoOn
 ) -> tuple[Tensor, Tensor | None]:
     """A chunk's frames, and the last of them colour-corrected and encoded, which the next chunk begins with. Rank 0."""
     assert colours is not None
-    frames = finite(engine.vae_decode(latent), f"the decoded frames of chunk {index} are")
+    frames = finite(engine.vae_decode(latent, go_on), f"the decoded frames of chunk {index} are")
     if index + 1 == video.plan.chunks:
         return frames, None
     tail = [colours.correct(frame, video.colour_strength) for frame in frames[:, -video.plan.motion_frames :].unbind(1)]
-    return frames, finite(engine.vae_encode(torch.stack(tail, 1)), f"the motion latents of chunk {index} are")
+    motion = engine.vae_encode(torch.stack(tail, 1), go_on)
+    return frames, finite(motion, f"the motion latents of chunk {index} are")
 
 
 class _ChunkConditions:
     """Makes each chunk's conditions on rank 0, sees that they are finite, and hands them to the others."""
 
-    def __init__(self, engine: Engine, group: Group, video: Video, prepared: Prepared | None) -> None:
-        self._engine, self._group, self._video, self._prepared = engine, group, video, prepared
+    def __init__(self, engine: Engine, group: Group, video: Video, prepared: Prepared | None, go_on: GoOn) -> None:
+        self._engine, self._group, self._video, self._prepared, self._go_on = engine, group, video, prepared, go_on
         self._text, self._negative_text, self._masks = self._spread(self._of_video)
         self.colours = ColourReference.of(_frame(prepared.reference, 0)) if prepared else None
         still = group.agree(prepared.reference.still if prepared else False)
@@ -170,19 +174,22 @@ class _ChunkConditions:
             self._video.sampling.tea_cache,
         )
 
-    def _of_video(self, prepared: Prepared) -> dict[str, Tensor]:
+    def _of_video(self, prepared: Prepared, go_on: GoOn) -> dict[str, Tensor]:
+        prompt = self._engine.encode_text(prepared.prompt)
+        go_on()
+        negative_prompt = self._engine.encode_text(prepared.negative_prompt)
         return {
-            "the encoded prompt is": self._engine.encode_text(prepared.prompt),
-            "the encoded negative prompt is": self._engine.encode_text(prepared.negative_prompt),
+            "the encoded prompt is": prompt,
+            "the encoded negative prompt is": negative_prompt,
             "the masks are": prepared.masks,
         }
 
-    def _of_picture(self, number: int, length: int, prepared: Prepared) -> dict[str, Tensor]:
+    def _of_picture(self, number: int, length: int, prepared: Prepared, go_on: GoOn) -> dict[str, Tensor]:
         """CLIP features and encoded condition of one reference frame: the frame itself, then nothing (zeros)."""
         picture = _frame(prepared.reference, number)
         frames = torch.zeros(3, length, *picture.shape[1:])
         frames[:, 0] = picture
-        latent = self._engine.vae_encode(frames)
+        latent = self._engine.vae_encode(frames, go_on)
         mask = torch.zeros(4, *latent.shape[1:])
         mask[:, 0] = 1
         return {
@@ -190,19 +197,19 @@ class _ChunkConditions:
             f"the encoded condition of frame {number} is": torch.cat([mask.to(latent), latent]),
         }
 
-    def _of_voices(self, index: int, prepared: Prepared) -> dict[str, Tensor]:
+    def _of_voices(self, index: int, prepared: Prepared, _go_on: GoOn) -> dict[str, Tensor]:
         start, length = self._video.plan.start(index), self._video.plan.length(index)
         windows = [chunk_windows(voice, start, length) for voice in prepared.embeddings]
         return {f"the voice features of chunk {index} are": torch.stack(windows)}
 
-    def _spread(self, make: Callable[[Prepared], dict[str, Tensor]]) -> list[Tensor]:
+    def _spread(self, make: Callable[[Prepared, GoOn], dict[str, Tensor]]) -> list[Tensor]:
         """What rank 0 makes, on every rank, in order."""
 
-        def made() -> list[Tensor]:
+        def made(go_on: GoOn) -> list[Tensor]:
             assert self._prepared is not None
-            return [finite(tensor, name) for name, tensor in make(self._prepared).items()]
+            return [finite(tensor, name) for name, tensor in make(self._prepared, go_on).items()]
 
-        tensors = made_by_lead(self._group, made)
+        tensors = made_by_lead(self._group, made, self._go_on)
         count = self._group.agree(len(tensors) if tensors is not None else 0)
         return [
             self._group.from_lead(tensors[i] if tensors is not None else None, self._engine.device)

@@ -61,7 +61,7 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
         fps=FPS,
         reference=_Grey(shape) if group.leads else None,
     )
-    denoiser = engine.denoiser(given)
+    denoiser = engine.denoiser(given, beat)
     latent = torch.zeros(engine.latent_channels, latents, height, width, device=engine.device)
     seconds = 0.0
     for _ in range(2):
@@ -72,12 +72,12 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
     return seconds, latents * (height // 2) * (width // 2)
 
 
-def pass_through_vae(engine: Engine, group: Group, shape: Shape) -> None:
+def pass_through_vae(engine: Engine, group: Group, shape: Shape, beat: Callable[[], None]) -> None:
     """Encode and decode a chunk of this shape, and encode what the next one begins with: rank 0's other graphs."""
     if group.leads:
         frames = torch.zeros(3, shape.frames, shape.height, shape.width)
-        engine.vae_decode(engine.vae_encode(frames))
-        engine.vae_encode(frames[:, -plan_chunks(shape.frames).motion_frames :])
+        engine.vae_decode(engine.vae_encode(frames, beat), beat)
+        engine.vae_encode(frames[:, -plan_chunks(shape.frames).motion_frames :], beat)
 
 
 class _Grey:

@@ -8,7 +8,7 @@ from linear_engine import LinearDenoiser, LinearEngine, LinearReference
 from parity_data import uniform
 from torch import Tensor
 
-from pipeline.engine import Conditions, Pass
+from pipeline.engine import Conditions, GoOn, Pass
 from pipeline.finite import NotANumber, finite
 from pipeline.group import Group
 from pipeline.guidance import Sampling
@@ -38,13 +38,13 @@ class Spoiled(LinearEngine):
     def encode_picture(self, picture: Tensor) -> Tensor:
         return self.spoil("clip", super().encode_picture(picture))
 
-    def vae_encode(self, frames: Tensor) -> Tensor:
-        return self.spoil("encode", super().vae_encode(frames))
+    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
+        return self.spoil("encode", super().vae_encode(frames, go_on))
 
-    def vae_decode(self, latent: Tensor) -> Tensor:
-        return self.spoil("decode", super().vae_decode(latent))
+    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
+        return self.spoil("decode", super().vae_decode(latent, go_on))
 
-    def denoiser(self, conditions: Conditions) -> LinearDenoiser:
+    def denoiser(self, conditions: Conditions, go_on: GoOn) -> LinearDenoiser:
         engine = self
 
         class Denoiser(LinearDenoiser):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -14,9 +15,9 @@ from pipeline.demo.denoiser import DemoDenoiser
 from pipeline.demo.face import Face
 from pipeline.demo.talking import faces_of, moving_region, talking_frames
 from pipeline.demo.voice import voice_features
-from pipeline.engine import Conditions, Reference
-from pipeline.finite import made_by_lead
+from pipeline.engine import Conditions, GoOn, Reference
 from pipeline.group import Group
+from pipeline.made_by_lead import made_by_lead
 from pipeline.signals import Signal
 
 # The guide at which the mouth moves naturally; it is the service's default.
@@ -63,24 +64,25 @@ class DemoEngine:
         """Loudness, brightness and emphasis where wav2vec2's layers go, [frames, 1, 3], all at once."""
         yield voice_features(signal, frames, fps)
 
-    def vae_encode(self, frames: Tensor) -> Tensor:
+    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
         """Truncated cosine transform."""
-        return self._vae.encode(frames.unbind(1))
+        return self._vae.encode(frames.unbind(1), go_on)
 
-    def vae_decode(self, latent: Tensor) -> Tensor:
+    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
         """And back."""
-        return self._vae.decode(latent)
+        return self._vae.decode(latent, go_on)
 
-    def denoiser(self, conditions: Conditions) -> DemoDenoiser:
+    def denoiser(self, conditions: Conditions, go_on: GoOn) -> DemoDenoiser:
         """Draw the chunk silent and speaking on rank 0; the ranks walk towards either, as each pass is told.
 
         The difference is a fifth of the natural one, so that guidance of 5 makes it natural.
         """
-        silent, natural = made_by_lead(self._group, lambda: self._targets(conditions)) or (None, None)
+        targets = made_by_lead(self._group, partial(self._targets, conditions), go_on)
+        silent, natural = targets or (None, None)
         silent, natural = self._group.from_lead(silent), self._group.from_lead(natural)
         return DemoDenoiser(self._group, silent, silent + (natural - silent) / NATURAL_AUDIO_GUIDE)
 
-    def _targets(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
+    def _targets(self, conditions: Conditions, go_on: GoOn) -> tuple[Tensor, Tensor]:
         """Latents [C,T,h,w] of the chunk as it looks without and with the voices."""
         reference = conditions.reference
         assert reference is not None
@@ -92,10 +94,10 @@ class DemoEngine:
         rows, columns = slice(region.top // 8, region.bottom // 8), slice(region.left // 8, region.right // 8)
         targets = []
         for speaking in (False, True):
-            moving = self._vae.encode(talking_frames(conditions, faces, region, speaking))
+            moving = self._vae.encode(talking_frames(conditions, faces, region, speaking), go_on)
             if reference.still:
                 # One latent of a picture that stands still is like the next; where nothing moves they stay.
-                first, then = self._vae.encode(reference.frames(0, 5)).unbind(1)
+                first, then = self._vae.encode(reference.frames(0, 5), go_on).unbind(1)
                 whole = torch.stack([first] + [then] * (moving.shape[1] - 1), 1)
                 whole[:, :, rows, columns] = moving
                 moving = whole

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..engine import Conditions
+from ..engine import Conditions, GoOn
 from ..group import Group
 from ..signals import Signal
 from .config import TransformerConfig
@@ -74,15 +74,15 @@ class InfiniteTalkEngine:
         """Layers of wav2vec2 [some, layers, width], piece by piece, of a signal of so many frames. Rank 0."""
         return self._on_lead.voice.embed(signal, frames)
 
-    def vae_encode(self, frames: Tensor) -> Tensor:
+    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
         """[3, F, H, W] in [-1, 1] -> [16, 1 + (F - 1) / 4, H / 8, W / 8]; a prefix gives a prefix. Rank 0."""
-        return self._on_lead.latents.encode(frames)
+        return self._on_lead.latents.encode(frames, go_on)
 
-    def vae_decode(self, latent: Tensor) -> Tensor:
+    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
         """Decode to [3, F, H, W] in [-1, 1] on the CPU. Rank 0."""
-        return self._on_lead.latents.decode(latent).cpu()
+        return self._on_lead.latents.decode(latent, go_on).cpu()
 
-    def denoiser(self, conditions: Conditions) -> ChunkDenoiser:
+    def denoiser(self, conditions: Conditions, go_on: GoOn) -> ChunkDenoiser:  # noqa: ARG002 - swaps layers in seconds
         """Bind a chunk's conditions; for another number of voices swap the audio layers first. Every rank."""
         assert self._placed is not None
         self._place(Variant(conditions.audio.shape[0], self._placed.preset))

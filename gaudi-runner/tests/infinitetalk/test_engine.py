@@ -20,6 +20,7 @@ from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.weights import WeightsError
 from pipeline.plan import Plan
 from pipeline.signals import Sound
+from pipeline.stopping import Aborted
 from pipeline.stream import Prepared, Video, stream
 from pipeline.warm_up import Shape, pass_through_vae
 
@@ -71,9 +72,24 @@ def test_it_is_an_engine(tiny_folder: ModelFolder) -> None:
     assert engine.encode_text("x" * 1000).shape == (512, 32)
     assert engine.encode_picture(torch.zeros(3, 64, 48)).shape == (257, 80)
     assert [piece.shape for piece in engine.embed_voice(Sound(np.ones(16_000)), 25, 25)] == [(25, 2, 32)]
-    latent = engine.vae_encode(torch.zeros(3, 9, 32, 48))
+    pieces: list[int] = []
+    latent = engine.vae_encode(torch.zeros(3, 9, 32, 48), lambda: pieces.append(1))
     assert latent.shape == (16, 3, 4, 6)
-    assert engine.vae_decode(latent).shape == (3, 9, 32, 48)
+    assert engine.vae_decode(latent, lambda: pieces.append(-1)).shape == (3, 9, 32, 48)
+    assert pieces == [1, 1, 1, -1, -1, -1]
+
+
+def test_a_decoding_that_is_stopped_leaves_nothing_for_the_next(tiny_folder: ModelFolder) -> None:
+    engine = engine_of(tiny_folder.root, Group())
+    one, other = uniform("engine.latents", (2, 16, 3, 4, 6))
+    whole = engine.vae_decode(one, lambda: None)
+
+    def stop() -> None:
+        raise Aborted
+
+    with pytest.raises(Aborted):
+        engine.vae_decode(other, stop)
+    assert torch.equal(engine.vae_decode(one, lambda: None), whole)
 
 
 def test_what_compiles_passes_a_chunk_and_its_motion_frames_through_the_vae(
@@ -83,8 +99,8 @@ def test_what_compiles_passes_a_chunk_and_its_motion_frames_through_the_vae(
     given: list[tuple[int, ...]] = []
     for part in ("vae_encode", "vae_decode"):
         real = getattr(engine, part)
-        monkeypatch.setattr(engine, part, lambda x, real=real: given.append(tuple(x.shape)) or real(x))
-    pass_through_vae(engine, Group(), Shape(32, 48, 13))
+        monkeypatch.setattr(engine, part, lambda x, go_on, real=real: given.append(tuple(x.shape)) or real(x, go_on))
+    pass_through_vae(engine, Group(), Shape(32, 48, 13), lambda: None)
     assert given == [(3, 13, 32, 48), (16, 4, 4, 6), (3, 9, 32, 48)]
 
 

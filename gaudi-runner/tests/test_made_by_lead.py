@@ -1,0 +1,85 @@
+"""While rank 0 makes something alone, the others show that they live, and leave with it."""
+
+from __future__ import annotations
+
+import torch
+from infinitetalk.gloo import on_ranks
+from linear_engine import LinearReference
+from parity_data import uniform
+
+from pipeline.demo.engine import DemoEngine
+from pipeline.engine import GoOn
+from pipeline.finite import NotANumber
+from pipeline.group import Group
+from pipeline.guidance import Sampling
+from pipeline.made_by_lead import made_by_lead
+from pipeline.pictures import person_masks
+from pipeline.plan import plan_chunks
+from pipeline.stopping import Aborted
+from pipeline.stream import Prepared, Video, stream
+
+
+def make_in_pieces(group: Group, pieces: int) -> list[object]:
+    """What each rank got, how often it went on, and what reached it of a number that was none."""
+    times = 0
+
+    def go_on() -> None:
+        nonlocal times
+        times += 1
+
+    def make(go_on: GoOn) -> str:
+        for _ in range(pieces):
+            go_on()
+        return "made"
+
+    def lose(go_on: GoOn) -> str:
+        go_on()
+        raise NotANumber("it is not finite")
+
+    made = made_by_lead(group, make, go_on)
+    try:
+        made_by_lead(group, lose, go_on)
+    except NotANumber as error:
+        return [made, times, str(error)]
+    return [made, times]
+
+
+def test_all_ranks_go_on_after_each_piece_and_hear_of_what_went_wrong() -> None:
+    alike = [5, "it is not finite"]
+    assert on_ranks((3,), make_in_pieces, 4) == {3: [["made", *alike], [None, *alike], [None, *alike]]}
+
+
+def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, int]]:
+    """Chunks that this rank saw, and how often it went on, of videos that are stopped at the nth piece."""
+    torch.set_grad_enabled(False)
+    seen = []
+    for limit in stopped_at:
+        times, chunks = 0, 0
+
+        def go_on(limit: int = limit) -> None:
+            nonlocal times
+            times += 1
+            if group.agree(times == limit):
+                raise Aborted
+
+        prepared = None
+        if group.leads:
+            embedding = uniform("made.voice", (30, 1, 3)).abs()
+            prepared = Prepared(LinearReference(False), [embedding], person_masks(1, 32, 32, 32, 32), "hello", "neg")
+        video = Video(plan_chunks(30, 25, 9), Sampling(2, 5.0, 5.0, 4.0), 3, 25)
+        try:
+            for _ in stream(DemoEngine(group), group, video, prepared, None, lambda chunk, step: None, go_on=go_on):
+                chunks += 1
+        except Aborted:
+            pass
+        seen.append((chunks, times))
+    return seen
+
+
+def test_a_video_is_left_by_all_ranks_between_two_pieces_wherever_that_is() -> None:
+    stopped_at = [1, 9, 20, 35, 60, 0]
+    (alone,) = on_ranks((1,), draw_until_stopped, stopped_at)[1]
+    both = on_ranks((2,), draw_until_stopped, stopped_at)[2]
+    assert both == [alone, alone]
+    assert [times for _, times in alone[:5]] == stopped_at[:5]
+    assert alone[-1] == (2, max(times for _, times in alone))
