@@ -7,12 +7,12 @@ from infinitetalk.gloo import on_ranks
 from linear_engine import LinearReference
 from parity_data import uniform
 
+from pipeline import made_by_lead as lead
 from pipeline.demo.engine import DemoEngine
 from pipeline.engine import GoOn
 from pipeline.finite import NotANumber
 from pipeline.group import Group
 from pipeline.guidance import Sampling
-from pipeline.made_by_lead import made_by_lead
 from pipeline.pictures import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.stopping import Aborted
@@ -21,6 +21,7 @@ from pipeline.stream import Prepared, Video, stream
 
 def make_in_pieces(group: Group, pieces: int) -> list[object]:
     """What each rank got, how often it went on, and what reached it of a number that was none."""
+    lead.APART_SECONDS = 0.0  # at every piece
     times = 0
 
     def go_on() -> None:
@@ -36,9 +37,9 @@ def make_in_pieces(group: Group, pieces: int) -> list[object]:
         go_on()
         raise NotANumber("it is not finite")
 
-    made = made_by_lead(group, make, go_on)
+    made = lead.made_by_lead(group, make, go_on)
     try:
-        made_by_lead(group, lose, go_on)
+        lead.made_by_lead(group, lose, go_on)
     except NotANumber as error:
         return [made, times, str(error)]
     return [made, times]
@@ -51,6 +52,7 @@ def test_all_ranks_go_on_after_each_piece_and_hear_of_what_went_wrong() -> None:
 
 def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, int]]:
     """Chunks that this rank saw, and how often it went on, of videos that are stopped at the nth piece."""
+    lead.APART_SECONDS = 0.0  # at every piece
     torch.set_grad_enabled(False)
     seen = []
     for limit in stopped_at:
