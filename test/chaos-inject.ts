@@ -5,7 +5,7 @@ import { storedChunks } from '../activities/stored-chunks.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { Fault } from './chaos-schedule.js'
-import { type ChaosStack, type NodeNumber, nodes } from './chaos-stack.js'
+import { type ChaosStack, type NodeNumber, nodes, strike } from './chaos-stack.js'
 import type { ChaosUsers } from './chaos-users.js'
 import type { ChaosWatch } from './chaos-watch.js'
 import type { LinkState } from './tcp-fault-proxy.js'
@@ -69,7 +69,7 @@ export async function worthwhile(fault: Fault, { watch, users, store }: Injectin
 async function killRank({ node, rank }: { node: NodeNumber; rank: number }, { stack, watch }: Injecting) {
   const runner = watch.runner(node)
   const { rankRestarts } = await runner.describe()
-  process.kill(await rankOf({ node, rank }, stack), 'SIGKILL')
+  strike(await rankOf({ node, rank }, stack), 'SIGKILL')
   await until(
     `the ranks of node ${node} are back`,
     async () => {
@@ -91,15 +91,11 @@ async function rankOf({ node, rank }: { node: NodeNumber; rank: number }, stack:
 }
 
 async function stopped(pid: number, ms: number): Promise<void> {
-  process.kill(pid, 'SIGSTOP')
+  strike(pid, 'SIGSTOP')
   try {
     await sleep(ms)
   } finally {
-    try {
-      process.kill(pid, 'SIGCONT')
-    } catch {
-      // Its watchdog was quicker.
-    }
+    strike(pid, 'SIGCONT')
   }
 }
 
@@ -137,7 +133,7 @@ function removeJobs(stack: ChaosStack, node: NodeNumber): void {
 async function killRunner({ stack }: Injecting, node: NodeNumber, then: () => void): Promise<void> {
   const part = `runner-${node}` as const
   const before = stack.timesReady(part)
-  process.kill(await stack.pid(part), 'SIGKILL')
+  strike(await stack.pid(part), 'SIGKILL')
   then()
   await stack.readyAgain(part, before)
 }

@@ -87,7 +87,7 @@ export class ChaosStack implements AsyncDisposable {
   /** Sends a signal to a part's process and, where that ends it, waits until the part is ready again. */
   async end(part: PartName, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const before = this.timesReady(part)
-    process.kill(await this.pid(part), signal)
+    strike(await this.pid(part), signal)
     await this.readyAgain(part, before)
   }
 
@@ -202,6 +202,15 @@ function rankOf(pid: number): number {
     return Number(/\0RANK=(\d+)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1] ?? -1)
   } catch {
     return -1 // it has just ended
+  }
+}
+
+/** Sends a signal to a process, unless another fault was quicker. */
+export function strike(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 
