@@ -17,6 +17,9 @@ import { workflowCode } from './workflow-code.js'
 /** About 1 MB each; one that is not cached is replayed when something happens to it. */
 const maxCachedWorkflows = 200
 
+/** A lost worker's workflows wait so long for it before another replays them; the SDK's 10 s were the longest part of a restart. */
+const stickyWait = '2 seconds'
+
 await runProgram('videos-worker', { ...s3Settings, ...temporalSettings }, async (program) => {
   const { settings, log, registry, signal } = program
   installTemporalLog(log)
@@ -34,6 +37,7 @@ await runProgram('videos-worker', { ...s3Settings, ...temporalSettings }, async 
     taskQueue: queues.videos,
     ...workflowCode(),
     maxCachedWorkflows,
+    stickyQueueScheduleToStartTimeout: stickyWait,
     activities: {
       ...createRemoveActivities({ store, log }),
       ...createSweepActivities({ store, isOpen: openVideos(temporal.client), registry, log }),

@@ -64,6 +64,9 @@ async function exists(client: Client, id: string): Promise<boolean> {
   }
 }
 
+/** A task takes milliseconds; one whose worker was killed under it is given to another after so long. The server's own 10 s held up chaos runs. */
+const taskTimeout = '5 seconds'
+
 async function start(client: Client, input: VideoInput, memo: VideoMemo): Promise<void> {
   const { order, createdAt } = input
   await client.workflow.start(videoWorkflow, {
@@ -71,6 +74,7 @@ async function start(client: Client, input: VideoInput, memo: VideoMemo): Promis
     // Whoever repeats a request starts the same video: once is enough, also when it has been deleted since.
     workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
     taskQueue: queues.videos,
+    workflowTaskTimeout: taskTimeout,
     args: [input],
     memo: { [videoMemoKey]: memo },
     typedSearchAttributes: [
