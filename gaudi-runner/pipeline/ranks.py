@@ -28,7 +28,7 @@ from pipeline.engine import Engine
 from pipeline.engines import Chosen, add_engine_arguments, choose_engine
 from pipeline.failures import message_of, reason_of
 from pipeline.group import Group
-from pipeline.lifetime import die_with_parent, keep_freed_memory
+from pipeline.lifetime import die_with_parent, give_back_freed_memory, keep_freed_memory
 from pipeline.order import OrderRejected
 from pipeline.render import render
 from pipeline.stopping import Aborted
@@ -117,6 +117,7 @@ def serve(engine: Engine, group: Group, control: Control, job: list[str | None])
         if group.leads:
             control.send(job=command["job"], **ending)
         job[0] = None
+        give_back_freed_memory()
 
 
 def next_command(group: Group, control: Control) -> dict[str, Any]:
