@@ -158,7 +158,7 @@ export class RenderGenerations {
       this.#fruitless = 0
       this.#attaches = 0
     }
-    // Silence before and silence after: the node stands still, and another asking of it would be the third.
+    // Given to the node and never heard of: it stands still, and asking it again would only wait as long again.
     const isFrozen = ended.kind === 'attach' && failure.silent && !this.#running?.heard
     if (word === 'WorkerLost' && node !== undefined && !isFrozen && this.#attaches < attachLimit) {
       this.#attaches++
