@@ -8,6 +8,7 @@ import { connectTemporal } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
 import { nodeQueue, queues } from '../workflows/names.js'
 import { activityEdge } from './activity-edge.js'
+import { askWorkflow, believedOn } from './ask-workflow.js'
 import { FollowedJobs } from './followed-jobs.js'
 import { announceNode } from './node-announcement.js'
 import { NodeDrain } from './node-drain.js'
@@ -16,7 +17,7 @@ import { createRenderMetrics } from './render-metrics.js'
 import { createWorkflowTold } from './render-signals.js'
 import { runWorker } from './run-worker.js'
 import { RunnerSlot } from './runner-slot.js'
-import { askWorkflow, StrayJobs } from './stray-jobs.js'
+import { StrayJobs } from './stray-jobs.js'
 import { installTemporalLog } from './temporal-log.js'
 
 await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSettings }, async (program) => {
@@ -55,13 +56,14 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
   } satisfies Omit<WorkerOptions, 'taskQueue'>
   const none = { type: 'fixed-size', numSlots: 1 } as const // kinds of work that never come
   const isWanted = askWorkflow(asked.client, node)
+  const believedHere = believedOn(asked.client, node)
   const renders = await Worker.create({
     ...common,
     taskQueue: queues.gaudi,
     tuner: {
       activityTaskSlotSupplier: new RunnerSlot({
         runner,
-        strays: new StrayJobs({ node, runner, followed, isWanted, metrics, log }),
+        strays: new StrayJobs({ node, runner, followed, isWanted, believedHere, metrics, log }),
         isDraining,
         log,
       }),

@@ -6,7 +6,7 @@ import type { StrayJobs } from './stray-jobs.js'
 
 export type RunnerSlotDependencies = {
   runner: Pick<RunnerClient, 'describe'>
-  /** Looks after a job that the runner holds while no render has the slot. */
+  /** Looks after what the runner holds, or should, while no render has the slot. */
   strays: Pick<StrayJobs, 'look'>
   /** Whether the node takes no more videos. */
   isDraining: () => boolean
@@ -62,7 +62,7 @@ export class RunnerSlot implements CustomSlotSupplier<ActivitySlotInfo> {
     const { runner, strays, isDraining, log } = this.#dependencies
     try {
       const { state, job } = await runner.describe()
-      if (job) await strays.look(job)
+      await strays.look(job)
       return state === 'IDLE' && !isDraining()
     } catch (err) {
       log.debug({ event: 'runner-away', err }, 'the runner does not answer')

@@ -1,9 +1,5 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client'
-import { defaultPayloadConverter } from '@temporalio/common'
 import type { JobRef, RunnerClient } from '../gaudi-runner/runner-client.js'
 import type { Log } from '../infra/log.js'
-import { type NodeBack, nodeBackUpdate } from '../workflows/names.js'
-import { later, type RenderProgress } from '../workflows/progress.js'
 import type { FollowedJobs } from './followed-jobs.js'
 import type { RenderMetrics } from './render-metrics.js'
 
@@ -13,6 +9,8 @@ export type StrayJobsDependencies = {
   followed: Pick<FollowedJobs, 'has'>
   /** Asks the video's workflow whether it still wants the job from this node; rejects while Temporal cannot be asked. */
   isWanted: (job: JobRef) => Promise<boolean>
+  /** The renders that their workflows believe to be on this node; rejects while Temporal cannot be asked. */
+  believedHere: () => Promise<JobRef[]>
   metrics: Pick<RenderMetrics, 'orphans'>
   log: Log
 }
@@ -27,17 +25,44 @@ const askAgainMs = { wanted: 15_000, unheard: 1_000 }
  * wanted here   the ranks go on, and an `attach` comes for it
  * not wanted    the video has gone on elsewhere, is over, or is no more: ended, and the node is free
  * unheard       Temporal or the workflow's worker is away: the ranks go on, and it is asked again
+ *
+ * The other way round, a worker before this one may have been lost with a video that its runner did not have yet: the first look
+ * tells its workflow, which would otherwise miss it for the length of a heartbeat, 30 s. The `attach` that comes finds no job, and
+ * the video is rendered anew.
  */
 export class StrayJobs {
   readonly #dependencies: StrayJobsDependencies
   #asked: { job: JobRef; againAt: number } | undefined
+  #hasLooked = false
 
   constructor(dependencies: StrayJobsDependencies) {
     this.#dependencies = dependencies
   }
 
-  /** Looks after the job that the runner holds; returns soon, often without having done anything. */
-  async look(job: JobRef): Promise<void> {
+  /** Looks after the job that the runner holds, if any; returns soon, often without having done anything. */
+  async look(job: JobRef | null): Promise<void> {
+    const isFirst = !this.#hasLooked
+    this.#hasLooked = true
+    if (isFirst) await this.#tellOfLost(job)
+    if (job) await this.#lookAfter(job)
+  }
+
+  /** Once, before this worker has renders of its own, and without holding them up: the heartbeat would tell too. */
+  async #tellOfLost(held: JobRef | null): Promise<void> {
+    const { node, followed, isWanted, believedHere, log } = this.#dependencies
+    try {
+      const lost = (await believedHere()).filter(({ jobId }) => jobId !== held?.jobId && !followed.has(jobId))
+      for (const job of lost) {
+        const { jobId: video, generation } = job
+        if (!(await isWanted(job))) continue
+        log.warn({ event: 'render-lost', video, generation }, `${node} is back without the render that it had taken`)
+      }
+    } catch (err) {
+      log.warn({ event: 'lost-untold', err }, 'nobody says which renders are believed to be here')
+    }
+  }
+
+  async #lookAfter(job: JobRef): Promise<void> {
     const { node, followed, isWanted, log } = this.#dependencies
     const now = performance.now()
     if (followed.has(job.jobId) || (isSame(this.#asked?.job, job) && now < (this.#asked?.againAt ?? 0))) return
@@ -67,29 +92,3 @@ export class StrayJobs {
 
 const isSame = (one: JobRef | undefined, other: JobRef): boolean =>
   one?.jobId === other.jobId && one.generation === other.generation
-
-const answerMs = 5_000
-
-/** Asks by an update of the workflow, telling it how far the render is known to have come. */
-export function askWorkflow(client: Client, node: string): (job: JobRef) => Promise<boolean> {
-  return async ({ jobId, generation }) => {
-    const handle = client.workflow.getHandle(jobId)
-    try {
-      return await client.withDeadline(Date.now() + answerMs, async () => {
-        const { raw, status } = await handle.describe()
-        if (status.name !== 'RUNNING') return false
-        const heard = (raw.pendingActivities ?? [])
-          .flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads?.[0] ?? [])
-          .map((payload) => defaultPayloadConverter.fromPayload<RenderProgress | undefined>(payload))
-          .filter((beat): beat is RenderProgress => beat?.generation === generation)
-        // Workers that were lost one after the other have each left one, the earlier with less.
-        const progress = heard.length > 0 ? heard.reduce((one, other) => later(one, other)) : undefined
-        const back: NodeBack = { node, generation, ...(progress && { progress }) }
-        return await handle.executeUpdate<boolean, [NodeBack]>(nodeBackUpdate, { args: [back] })
-      })
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false
-      throw error
-    }
-  }
-}

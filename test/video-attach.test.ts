@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failure } from '../activities/failure.js'
-import { askWorkflow } from '../activities/stray-jobs.js'
+import { askWorkflow, believedOn } from '../activities/ask-workflow.js'
 import { progressPercent } from '../api/present-video.js'
 import { VideoReader } from '../api/video-reader.js'
 import type { VideoMemo } from '../workflows/video.js'
@@ -84,6 +84,11 @@ test('a worker that is back at its render is believed at once: nobody waits for 
     },
   })
   await video.reached('processing')
+  const { client } = stage.temporal
+  const here = () => believedOn(client, 'n1')()
+  await until('Temporal’s list to have it', async () => (await here()).length > 0)
+  assert.deepEqual(await here(), [{ jobId: video.id, generation: 1 }])
+  assert.deepEqual(await believedOn(client, 'n2')(), [])
   assert.equal(await video.tellBack(1, 'n1', progressAt(1, 1, 0)), true)
   const memo = await video.reached('completed')
   assert.deepEqual(generations, ['render 1', 'attach 1'])

@@ -35,8 +35,9 @@ export const renderInterruptedSignal = 'renderInterrupted'
 export type RenderInterrupted = RenderStarted & { word: FailureWord; message: string; chunk: number; step: number }
 
 /**
- * Update by a node's worker that finds its runner with a render which nobody there follows (`NodeBack`). Answers whether the video
- * still wants it from this node: then an `attach` comes to the node's queue at once; else the worker ends the job.
+ * Update by a node's worker that finds its runner with a render which nobody there follows, or without one that should be there
+ * (`NodeBack`). Answers whether the video still wants it from this node: then an `attach` comes to the node's queue at once;
+ * else the worker ends the job.
  */
 export const nodeBackUpdate = 'nodeBack'
 export type NodeBack = { node: string; generation: number; progress?: RenderProgress }
