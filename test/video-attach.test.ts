@@ -149,7 +149,7 @@ test('a node that takes its render up and is not heard of stands still: the vide
       return rendered
     },
   })
-  const [ofFrozen, ofHeard]: [string[], string[]] = [[], []]
+  const [ofFrozen, ofHeard, ofBeating]: [string[], string[], string[]] = [[], [], []]
   const frozen: StagedVideo = await stage.start(
     play(
       ofFrozen,
@@ -164,16 +164,24 @@ test('a node that takes its render up and is not heard of stands still: the vide
       () => heard.tellBack(1),
     ),
   )
-  for (const video of [frozen, heard]) {
+  const beating: StagedVideo = await stage.start(
+    play(
+      ofBeating,
+      () => beating,
+      async () => Context.current().heartbeat(progressAt(1, 1, 0)), // its word that it has started is held up on the way
+    ),
+  )
+  const videos = [frozen, heard, beating]
+  for (const video of videos) {
     await video.reached('processing')
     assert.equal(await video.tellBack(1), true)
   }
-  const memos = [await frozen.reached('completed'), await heard.reached('completed')]
+  const memos = await Promise.all(videos.map((video) => video.reached('completed')))
   assert.deepEqual(ofFrozen, ['render 1', 'attach 1', 'render 2'])
-  assert.deepEqual(ofHeard, ['render 1', 'attach 1', 'attach 1'])
+  for (const done of [ofHeard, ofBeating]) assert.deepEqual(done, ['render 1', 'attach 1', 'attach 1'])
   for (const memo of memos) assert.deepEqual(words(memo), ['WorkerLost', 'WorkerLost'])
   hold.open()
-  for (const video of [frozen, heard]) await video.remove()
+  for (const video of videos) await video.remove()
 })
 
 test('a node that left in good order is given a restart’s time to take its render up again, and no more', async () => {

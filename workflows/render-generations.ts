@@ -159,7 +159,8 @@ export class RenderGenerations {
       this.#attaches = 0
     }
     // Given to the node and never heard of: it stands still, and asking it again would only wait as long again.
-    const isFrozen = ended.kind === 'attach' && failure.silent && !this.#running?.heard
+    const wasHeard = this.#running?.heard || progress !== undefined
+    const isFrozen = ended.kind === 'attach' && failure.silent && !wasHeard
     if (word === 'WorkerLost' && node !== undefined && !isFrozen && this.#attaches < attachLimit) {
       this.#attaches++
       const withinMs = failure.silent ? attachWithinMs.silent : attachWithinMs.left
