@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { storedChunks } from '../activities/stored-chunks.js'
+import type { RunnerClient } from '../gaudi-runner/runner-client.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { Fault } from './chaos-schedule.js'
@@ -67,21 +68,24 @@ export async function worthwhile(fault: Fault, { watch, users, store }: Injectin
 }
 
 async function killRank({ node, rank }: { node: NodeNumber; rank: number }, { stack, watch }: Injecting) {
-  const runner = watch.runner(node)
-  const { rankRestarts } = await runner.describe()
-  strike(await rankOf({ node, rank }, stack), 'SIGKILL')
+  const killed = await rankOf({ node, rank }, stack)
+  strike(killed, 'SIGKILL')
   await until(
     `the ranks of node ${node} are back`,
     async () => {
-      const description = await runner.describe()
-      return description.rankRestarts > rankRestarts && (await stack.ranks(node)).length === 2 && isUp(description)
+      const ranks = await stack.ranks(node)
+      return ranks.length === 2 && !ranks.includes(killed) && (await isUp(watch.runner(node)))
     },
     { deadlineMs: upMs, everyMs: 200 },
   )
 }
 
-function isUp({ model }: { model: string }): boolean {
-  return model !== '' // told by the ranks themselves
+/** Whether the runner is there, which another fault may have ended, and its ranks have told it their model. */
+async function isUp(runner: RunnerClient): Promise<boolean> {
+  return runner.describe().then(
+    ({ model }) => model !== '',
+    () => false,
+  )
 }
 
 async function rankOf({ node, rank }: { node: NodeNumber; rank: number }, stack: ChaosStack): Promise<number> {
