@@ -79,7 +79,7 @@ def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, i
 
 
 def test_a_video_is_left_by_all_ranks_between_two_pieces_wherever_that_is() -> None:
-    stopped_at = [1, 9, 20, 35, 60, 0]
+    stopped_at = [1, 9, 20, 35, 50, 0]
     (alone,) = on_ranks((1,), draw_until_stopped, stopped_at)[1]
     both = on_ranks((2,), draw_until_stopped, stopped_at)[2]
     assert both == [alone, alone]

@@ -92,14 +92,13 @@ class DemoEngine:
         faces = self._still[1][: conditions.audio.shape[1]] if self._still else faces_of(conditions)
         region = moving_region(conditions, faces)
         rows, columns = slice(region.top // 8, region.bottom // 8), slice(region.left // 8, region.right // 8)
-        targets = []
-        for speaking in (False, True):
-            moving = self._vae.encode(talking_frames(conditions, faces, region, speaking), go_on)
-            if reference.still:
-                # One latent of a picture that stands still is like the next; where nothing moves they stay.
-                first, then = self._vae.encode(reference.frames(0, 5), go_on).unbind(1)
-                whole = torch.stack([first] + [then] * (moving.shape[1] - 1), 1)
-                whole[:, :, rows, columns] = moving
-                moving = whole
-            targets.append(moving)
-        return targets[0], targets[1]
+        both = self._vae.encode(talking_frames(conditions, faces, region), go_on)
+        targets = both.chunk(2, 3)
+        if not reference.still:
+            return targets[0].contiguous(), targets[1].contiguous()
+        # One latent of a picture that stands still is like the next; where nothing moves they stay.
+        first, then = self._vae.encode(reference.frames(0, 5), go_on).unbind(1)
+        whole = torch.stack([first] + [then] * (both.shape[1] - 1), 1)
+        silent, speaking = whole.clone(), whole
+        silent[:, :, rows, columns], speaking[:, :, rows, columns] = targets
+        return silent, speaking
