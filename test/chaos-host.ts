@@ -3,11 +3,12 @@
  * Gets its routes as JSON in CHAOS_ROUTES, by `part-server`; tells over IPC what its parts do, and ends with its parent.
  */
 import { once } from 'node:events'
-import { type Stack, startStack } from '../infra/stack/stack.js'
+import type { Places } from '../infra/stack/places.js'
+import { startStack } from '../infra/stack/stack.js'
 
 export type HostWord =
   | { kind: 'line'; part: string; line: string }
-  | { kind: 'up'; stack: Omit<Stack, 'pids' | typeof Symbol.asyncDispose> }
+  | { kind: 'up'; stack: Places }
   | { kind: 'pids'; pids: Record<string, number> }
 
 const routes = JSON.parse(process.env.CHAOS_ROUTES ?? '{}') as Record<string, string>

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { descendantsOf } from '../gaudi-runner/process-family.js'
 import { PortsTaken, takePorts } from '../infra/stack/ports.js'
-import type { Stack } from '../infra/stack/stack.js'
+import type { Places } from '../infra/stack/places.js'
 import type { HostWord } from './chaos-host.js'
 import { processesOf } from './run/leftovers.js'
 import { type TcpFaultProxy, tcpFaultProxy } from './tcp-fault-proxy.js'
@@ -23,8 +23,6 @@ export const linkNames = [
   ...['api-temporal', 'api-s3', 'videos-temporal', 'videos-s3', 'media-temporal', 'media-s3'],
   ...['node-1-temporal', 'node-1-s3', 'node-1-runner', 'node-2-temporal', 'node-2-s3', 'node-2-runner'],
 ] as const
-
-type Places = Omit<Stack, 'pids' | typeof Symbol.asyncDispose>
 
 const upMs = 300_000
 

@@ -1,4 +1,4 @@
-import type { S3Address } from '../infra/stack/places.js'
+import type { S3Address } from '../infra/s3-client.js'
 
 /** The real stack that `npm test` started for this run: every part of it, on free ports and in a folder of its own. */
 export type TestStack = {

@@ -1,3 +1,4 @@
+import type { S3Address } from '../s3-client.js'
 import type { DataFolder } from './data-folder.js'
 import type { StackPorts } from './stack-ports.js'
 import type { StackSettings } from './stack-settings.js'
@@ -16,17 +17,10 @@ export type Places = {
   logDir: string
 }
 
-export type S3Address = {
-  S3_ENDPOINT: string
-  S3_BUCKET: string
-  S3_REGION: string
-  S3_ACCESS_KEY: string
-  S3_SECRET_KEY: string
-}
-
 /** Gives the address at which `part` (by its name) finds a server that is at `address`: that itself, or of a proxy before it. */
 export type Route = (part: string, server: 'temporal' | 's3' | 'runner', address: string) => string
 
+/** Gives what is ours its address on loopback, and makes MinIO's credentials where there are none yet. */
 export function placesOf(settings: StackSettings, ports: StackPorts, data: DataFolder): Places {
   const { outside, API_HOST } = settings
   const local = (port: number) => `127.0.0.1:${port}`
