@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client'
 import { defaultPayloadConverter } from '@temporalio/common'
 import type { JobRef } from '../gaudi-runner/runner-client.js'
-import { type NodeBack, nodeBackUpdate, searchAttributes, videoMemoKey, videoWorkflow } from '../workflows/names.js'
+import { type NodeBack, nodeBackUpdate, ofOpenVideos, searchAttributes, videoMemoKey } from '../workflows/names.js'
 import { later, type RenderProgress } from '../workflows/progress.js'
 import type { VideoMemo } from '../workflows/video.js'
 
@@ -9,8 +9,7 @@ const answerMs = 5_000
 
 /** Of Temporal's list of the videos being rendered or assembled, which are few; it may be a second late. */
 export function believedOn(client: Client, node: string): () => Promise<JobRef[]> {
-  const ofVideos = `WorkflowType = '${videoWorkflow}' AND ExecutionStatus = 'Running'`
-  const query = `${ofVideos} AND ${searchAttributes.phase} = 'processing'`
+  const query = `${ofOpenVideos} AND ${searchAttributes.phase} = 'processing'`
   return () =>
     client.withDeadline(Date.now() + answerMs, async () => {
       const jobs: JobRef[] = []

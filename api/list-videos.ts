@@ -1,5 +1,5 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client'
-import { defaultPriority, searchAttributes, videoMemoKey, videoWorkflow } from '../workflows/names.js'
+import { defaultPriority, ofOpenVideos, ofVideos, searchAttributes, videoMemoKey } from '../workflows/names.js'
 import { type Phase, phases, unfinishedPhases, type VideoMemo } from '../workflows/video.js'
 import type { Listed, VideoLister } from './queue-view.js'
 import { askTemporal } from './temporal-calls.js'
@@ -10,10 +10,9 @@ const pageSize = 1000
 /** Lists videos by Temporal's visibility; a list holds memos and search attributes, so nothing else is asked. */
 export function videoLister(client: Client): VideoLister {
   const { phase, changedAt } = searchAttributes
-  const ofVideos = `WorkflowType = '${videoWorkflow}'`
   const unfinished = unfinishedPhases.map((word) => `'${word}'`).join(', ')
   return {
-    unfinished: () => list(client, `${ofVideos} AND ExecutionStatus = 'Running' AND ${phase} IN (${unfinished})`),
+    unfinished: () => list(client, `${ofOpenVideos} AND ${phase} IN (${unfinished})`),
     changedSince(time) {
       const since = `'${new Date(time).toISOString()}'`
       // A workflow that an operator terminated changed nothing of its own: its closing tells.

@@ -3,10 +3,9 @@ import type { Client } from '@temporalio/client'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ObjectStore } from '../infra/object-store.js'
-import { createS3Client } from '../infra/s3-client.js'
-import type { S3Address } from '../infra/stack/places.js'
+import { createS3Client, type S3Address } from '../infra/s3-client.js'
 import type { FailureWord } from '../workflows/failures.js'
-import { videoWorkflow } from '../workflows/names.js'
+import { ofOpenVideos } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { VideoActivities } from '../workflows/video-activities.js'
 import { type ChaosStack, nodes } from './chaos-stack.js'
@@ -37,8 +36,7 @@ export async function storedVideos(store: ObjectStore): Promise<Set<string>> {
 
 export async function openVideos(client: Client): Promise<string[]> {
   const ids: string[] = []
-  const query = `WorkflowType = '${videoWorkflow}' AND ExecutionStatus = 'Running'`
-  for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId)
+  for await (const { workflowId } of client.workflow.list({ query: ofOpenVideos })) ids.push(workflowId)
   return ids
 }
 

@@ -3,7 +3,7 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type VideoAnswer, videoSchema } from '../api/video-schema.js'
 import { connectTemporal } from '../infra/temporal.js'
-import { videoWorkflow } from '../workflows/names.js'
+import { ofVideos } from '../workflows/names.js'
 import { picture, toneWav } from './api-media.js'
 import { testStack } from './stack.js'
 import { type NodeRender, nodeRenders } from './node-renders.js'
@@ -60,7 +60,7 @@ test('videos sent at once are rendered by both nodes, to the same bytes on eithe
 test('no node ever renders two videos at a time', async () => {
   const byNode = new Map<string, NodeRender[]>()
   // Those of every test so far: whatever was sent to this stack.
-  for await (const { workflowId } of temporal.client.workflow.list({ query: `WorkflowType = '${videoWorkflow}'` })) {
+  for await (const { workflowId } of temporal.client.workflow.list({ query: ofVideos })) {
     for (const render of await nodeRenders(temporal.client, workflowId)) {
       byNode.set(render.node, [...(byNode.get(render.node) ?? []), render])
     }

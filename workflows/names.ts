@@ -10,6 +10,10 @@ export const nodeQueue = (node: string): string => `${queues.gaudi}-${node}`
 /** The workflow type: one execution per video, `workflowId` = the video's id. */
 export const videoWorkflow = 'video'
 
+/** Visibility queries: of all videos, and of those that are not closed yet. */
+export const ofVideos = `WorkflowType = '${videoWorkflow}'`
+export const ofOpenVideos = `${ofVideos} AND ExecutionStatus = 'Running'`
+
 /** The workflow type, schedule and workflow id of the nightly sweep. */
 export const sweepWorkflow = 'sweep'
 
