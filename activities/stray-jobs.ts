@@ -33,7 +33,7 @@ const askAgainMs = { wanted: 15_000, unheard: 1_000 }
 export class StrayJobs {
   readonly #dependencies: StrayJobsDependencies
   #asked: { job: JobRef; againAt: number } | undefined
-  #hasLooked = false
+  #toldOfLost: Promise<void> | undefined
 
   constructor(dependencies: StrayJobsDependencies) {
     this.#dependencies = dependencies
@@ -41,13 +41,11 @@ export class StrayJobs {
 
   /** Looks after the job that the runner holds, if any; returns soon, often without having done anything. */
   async look(job: JobRef | null): Promise<void> {
-    const isFirst = !this.#hasLooked
-    this.#hasLooked = true
-    if (isFirst) await this.#tellOfLost(job)
+    await (this.#toldOfLost ??= this.#tellOfLost(job))
     if (job) await this.#lookAfter(job)
   }
 
-  /** Once, before this worker has renders of its own, and without holding them up: the heartbeat would tell too. */
+  /** Once, before this worker has renders of its own, which would seem lost as well. Where it fails, the heartbeat tells. */
   async #tellOfLost(held: JobRef | null): Promise<void> {
     const { node, followed, isWanted, believedHere, log } = this.#dependencies
     try {
