@@ -91,7 +91,6 @@ class DemoEngine:
         # Of a picture, every frame's are the same, and the last chunk may have fewer frames.
         faces = self._still[1][: conditions.audio.shape[1]] if self._still else faces_of(conditions)
         region = moving_region(conditions, faces)
-        rows, columns = slice(region.top // 8, region.bottom // 8), slice(region.left // 8, region.right // 8)
         both = self._vae.encode(talking_frames(conditions, faces, region), go_on)
         targets = both.chunk(2, 3)
         if not reference.still:
@@ -99,6 +98,7 @@ class DemoEngine:
         # One latent of a picture that stands still is like the next; where nothing moves they stay.
         first, then = self._vae.encode(reference.frames(0, 5), go_on).unbind(1)
         whole = torch.stack([first] + [then] * (both.shape[1] - 1), 1)
+        rows, columns = slice(region.top // 8, region.bottom // 8), slice(region.left // 8, region.right // 8)
         silent, speaking = whole.clone(), whole
         silent[:, :, rows, columns], speaking[:, :, rows, columns] = targets
         return silent, speaking
