@@ -41,7 +41,7 @@ export async function inject(fault: Fault, injecting: Injecting): Promise<void> 
     case 'link':
       return failing(stack, [fault.link], linkState(fault.how), fault.ms)
     case 'no-folder':
-      removeJobs(stack, fault.node)
+      await removeJobs(stack, fault.node)
       return
     case 'torn-steps':
       return killRunner(injecting, fault.node, () => tearSteps(stack, fault.node, fault.share))
@@ -127,18 +127,26 @@ function jobFolders(stack: ChaosStack, node: NodeNumber): string[] {
   return existsSync(jobs) ? readdirSync(jobs).map((name) => join(jobs, name)) : []
 }
 
-/** Ranks may be writing there: a folder that is not empty any more is tried again. */
-function removeJobs(stack: ChaosStack, node: NodeNumber): void {
-  for (const folder of jobFolders(stack, node)) {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
-  }
+/** Ranks may be writing there: whatever has come meanwhile is removed as well. Node's own `maxRetries` tries only the empty folder again. */
+async function removeJobs(stack: ChaosStack, node: NodeNumber): Promise<void> {
+  const folders = jobFolders(stack, node)
+  await until('removed jobs', () => {
+    for (const folder of folders) {
+      try {
+        rmSync(folder, { recursive: true, force: true })
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY')) throw error
+      }
+    }
+    return !folders.some((folder) => existsSync(folder))
+  })
 }
 
-async function killRunner({ stack }: Injecting, node: NodeNumber, then: () => void): Promise<void> {
+async function killRunner({ stack }: Injecting, node: NodeNumber, then: () => void | Promise<void>): Promise<void> {
   const part = `runner-${node}` as const
   const before = stack.timesReady(part)
   strike(await stack.pid(part), 'SIGKILL')
-  then()
+  await then()
   await stack.readyAgain(part, before)
 }
 
