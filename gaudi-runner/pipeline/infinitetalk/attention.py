@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .device import fused_attention
+from pipeline.infinitetalk.device import fused_attention
 
 
 class KeysValues(NamedTuple):

@@ -10,10 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .attention import KeysValues, attend
-from .faces import VOICE_POSITIONS
-from .rotary import line_rotation, rotate
-from .tokens import RankTokens
+from pipeline.infinitetalk.attention import KeysValues, attend
+from pipeline.infinitetalk.faces import VOICE_POSITIONS
+from pipeline.infinitetalk.rotary import line_rotation, rotate
+from pipeline.infinitetalk.tokens import RankTokens
 
 
 class AudioAttention(nn.Module):

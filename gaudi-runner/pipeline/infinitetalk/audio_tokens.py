@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .config import TransformerConfig
+from pipeline.infinitetalk.config import TransformerConfig
 
 WINDOW = 5  # video frames -2 .. +2 around each one
 GROUP = 8  # window entries that stand for the four video frames of a latent frame

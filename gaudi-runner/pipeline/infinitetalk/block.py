@@ -6,15 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from ..group import Group
-from .attention import KeysValues
-from .audio_attention import AudioAttention
-from .config import TransformerConfig
-from .cross_attention import CrossAttention
-from .faces import token_positions
-from .rotary import Rotation
-from .self_attention import SelfAttention
-from .tokens import RankTokens
+from pipeline.group import Group
+from pipeline.infinitetalk.attention import KeysValues
+from pipeline.infinitetalk.audio_attention import AudioAttention
+from pipeline.infinitetalk.config import TransformerConfig
+from pipeline.infinitetalk.cross_attention import CrossAttention
+from pipeline.infinitetalk.faces import token_positions
+from pipeline.infinitetalk.rotary import Rotation
+from pipeline.infinitetalk.self_attention import SelfAttention
+from pipeline.infinitetalk.tokens import RankTokens
 
 EPS = 1e-6
 

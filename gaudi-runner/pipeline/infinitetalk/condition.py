@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .attention import KeysValues
-from .tokens import RankTokens
+from pipeline.infinitetalk.attention import KeysValues
+from pipeline.infinitetalk.tokens import RankTokens
 
 
 @dataclass(frozen=True)

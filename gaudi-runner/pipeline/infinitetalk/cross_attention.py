@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .attention import KeysValues, RMSNorm, attend
+from pipeline.infinitetalk.attention import KeysValues, RMSNorm, attend
 
 
 class CrossAttention(nn.Module):

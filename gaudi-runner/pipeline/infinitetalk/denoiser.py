@@ -7,11 +7,11 @@ from functools import cached_property
 
 from torch import Tensor
 
-from ..engine import Conditions, Pass
-from .attention import KeysValues
-from .condition import AudioCondition, Condition
-from .tea_cache import PassCache
-from .transformer import Transformer
+from pipeline.engine import Conditions, Pass
+from pipeline.infinitetalk.attention import KeysValues
+from pipeline.infinitetalk.condition import AudioCondition, Condition
+from pipeline.infinitetalk.tea_cache import PassCache
+from pipeline.infinitetalk.transformer import Transformer
 
 
 class Remembered:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..engine import CannotStart
+from pipeline.engine import CannotStart
 
 
 @dataclass(frozen=True)

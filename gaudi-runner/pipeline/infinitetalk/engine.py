@@ -8,17 +8,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..engine import Conditions, GoOn
-from ..group import Group
-from ..signals import Signal
-from .config import TransformerConfig
-from .denoiser import ChunkDenoiser, Remembered
-from .device import Device
-from .encoders.published import Encoders, encoder_digests, load_encoders
-from .model_folder import ModelFolder
-from .presets import DISTILLED, QUALITY
-from .transformer import Transformer
-from .weights import TransformerWeights, Variant, WeightsError, check_weights
+from pipeline.engine import Conditions, GoOn
+from pipeline.group import Group
+from pipeline.infinitetalk.config import TransformerConfig
+from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
+from pipeline.infinitetalk.device import Device
+from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, load_encoders
+from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.presets import DISTILLED, QUALITY
+from pipeline.infinitetalk.transformer import Transformer
+from pipeline.infinitetalk.weights import TransformerWeights, Variant, WeightsError, check_weights
+from pipeline.signals import Signal
 
 # Raise it when the same weights give other numbers: checkpoints of before are refused then.
 ARITHMETIC = 1

@@ -22,16 +22,16 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from ..group import Group
-from .config import TransformerConfig
-from .encoders.latents import published_name
-from .encoders.picture import HEAD_WIDTH
-from .encoders.voice import OLD_WEIGHT_NORM
-from .model_folder import ModelFolder
-from .presets import DISTILLED
-from .tiny_diffusers import to_diffusers
-from .transformer import Transformer
-from .weights import is_adapter
+from pipeline.group import Group
+from pipeline.infinitetalk.config import TransformerConfig
+from pipeline.infinitetalk.encoders.latents import published_name
+from pipeline.infinitetalk.encoders.picture import HEAD_WIDTH
+from pipeline.infinitetalk.encoders.voice import OLD_WEIGHT_NORM
+from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.presets import DISTILLED
+from pipeline.infinitetalk.tiny_diffusers import to_diffusers
+from pipeline.infinitetalk.transformer import Transformer
+from pipeline.infinitetalk.weights import is_adapter
 
 TEXT_WIDTH, AUDIO_WIDTH, AUDIO_LAYERS = 32, 32, 2
 SIZES = TransformerConfig(

@@ -12,13 +12,13 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .config import TransformerConfig
-from .diffusers_layout import published_name
-from .encoders.latents import published_name as published_vae_name
-from .encoders.picture import library_names
-from .encoders.text import library_name
-from .model_folder import ModelFolder
-from .tensor_file import open_tensors
+from pipeline.infinitetalk.config import TransformerConfig
+from pipeline.infinitetalk.diffusers_layout import published_name
+from pipeline.infinitetalk.encoders.latents import published_name as published_vae_name
+from pipeline.infinitetalk.encoders.picture import library_names
+from pipeline.infinitetalk.encoders.text import library_name
+from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.tensor_file import open_tensors
 
 
 def to_diffusers(original: ModelFolder) -> ModelFolder:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..group import Group
+from pipeline.group import Group
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad, silu
 
-from ..group import Group
-from ..pictures import token_masks
-from .attention import KeysValues
-from .audio_tokens import AudioTokens
-from .block import Block, plain_norm
-from .condition import AudioCondition, Condition
-from .config import TransformerConfig
-from .device import end_graph
-from .rotary import grid_rotation
-from .tea_cache import PassCache
-from .tokens import RankTokens, TokenGrid
+from pipeline.group import Group
+from pipeline.infinitetalk.attention import KeysValues
+from pipeline.infinitetalk.audio_tokens import AudioTokens
+from pipeline.infinitetalk.block import Block, plain_norm
+from pipeline.infinitetalk.condition import AudioCondition, Condition
+from pipeline.infinitetalk.config import TransformerConfig
+from pipeline.infinitetalk.device import end_graph
+from pipeline.infinitetalk.rotary import grid_rotation
+from pipeline.infinitetalk.tea_cache import PassCache
+from pipeline.infinitetalk.tokens import RankTokens, TokenGrid
+from pipeline.pictures import token_masks
 
 
 class ImageTokens(nn.Module):

@@ -27,12 +27,12 @@ from types import TracebackType
 import torch
 import torch.distributed as dist
 
-from ..group import Group
-from .config import TransformerConfig
-from .model_folder import ModelFolder
-from .tiny_checkpoint import write_transformer
-from .transformer import Transformer
-from .weights import Variant, check_weights
+from pipeline.group import Group
+from pipeline.infinitetalk.config import TransformerConfig
+from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.tiny_checkpoint import write_transformer
+from pipeline.infinitetalk.transformer import Transformer
+from pipeline.infinitetalk.weights import Variant, check_weights
 
 # A twelfth of the published model; the audio layers' first projections are as large as there.
 SIZES = TransformerConfig(dim=1280, ffn_dim=3456, num_heads=16, num_layers=16, text_dim=1024)

@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..engine import CannotStart
-from .diffusers_layout import published_name
-from .lora import Lora, read_lora
-from .model_folder import ModelFolder
-from .presets import DISTILLED, QUALITY
-from .tensor_file import TensorFile, open_tensors
-from .transformer import Transformer
+from pipeline.engine import CannotStart
+from pipeline.infinitetalk.diffusers_layout import published_name
+from pipeline.infinitetalk.lora import Lora, read_lora
+from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.presets import DISTILLED, QUALITY
+from pipeline.infinitetalk.tensor_file import TensorFile, open_tensors
+from pipeline.infinitetalk.transformer import Transformer
 
 READABLE = ("F32", "BF16", "F16")
 SHOWN = 10

@@ -9,8 +9,8 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
-from ...engine import GoOn
-from .fill import fill
+from pipeline.engine import GoOn
+from pipeline.infinitetalk.encoders.fill import fill
 
 
 class LatentCoder:
