@@ -17,9 +17,9 @@ from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.diffusers_layout import published_config, published_name
 from pipeline.infinitetalk.encoders.published import load_encoders
 from pipeline.infinitetalk.model_folder import ModelFolder
-from pipeline.infinitetalk.tiny_diffusers import to_diffusers, transformer_of
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import WeightsError, check_weights, is_adapter
+from tools.tiny_diffusers import to_diffusers, transformer_of
 
 from .test_weights import loaded, on_meta
 

@@ -1,6 +1,6 @@
 """Bytes that a rank hands to others in one forward pass: counted on small models, and by formula for the published one.
 
-    python -m torch.distributed.run --standalone --nproc-per-node=8 -m pipeline.infinitetalk.communication
+    python -m torch.distributed.run --standalone --nproc-per-node=8 -m tools.communication
 
 Rank 0 prints one JSON object as the last line. `npm run bench -- comm` makes a table of it.
 """
@@ -49,7 +49,7 @@ def main() -> None:
         for name, size in PUBLISHED.items()
     }
     if group.leads:
-        print(json.dumps({"ranks": group.size, "counted": counted, "published": published}))  # noqa: T201
+        print(json.dumps({"ranks": group.size, "counted": counted, "published": published}))
     dist.barrier()  # leaving early would cut the connections that others still use
     dist.destroy_process_group()
 

@@ -1,6 +1,6 @@
 """Writes a tiny random model in the published files' folders, names and types: a few MB that go the real way.
 
-    python -m pipeline.infinitetalk.tiny_checkpoint FOLDER [--layout diffusers]
+    python -m tools.tiny_checkpoint FOLDER [--layout diffusers]
 
 The same bytes on every machine: each tensor's numbers follow from its name.
 """
@@ -29,9 +29,9 @@ from pipeline.infinitetalk.encoders.picture import HEAD_WIDTH
 from pipeline.infinitetalk.encoders.voice import OLD_WEIGHT_NORM
 from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.presets import DISTILLED
-from pipeline.infinitetalk.tiny_diffusers import to_diffusers
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import is_adapter
+from tools.tiny_diffusers import to_diffusers
 
 TEXT_WIDTH, AUDIO_WIDTH, AUDIO_LAYERS = 32, 32, 2
 SIZES = TransformerConfig(
@@ -64,7 +64,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 def main() -> None:
     """Write the folder that the command line names."""
-    parser = argparse.ArgumentParser(prog="pipeline.infinitetalk.tiny_checkpoint")
+    parser = argparse.ArgumentParser(prog="tools.tiny_checkpoint")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--layout", choices=["original", "diffusers"], default="original", help="of the base model")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """What loading the transformer takes of the host, on as many ranks as there are: memory and time, measured.
 
-    python -m pipeline.infinitetalk.weight_loading FOLDER
-    python -m torch.distributed.run --standalone --nproc-per-node=8 -m pipeline.infinitetalk.weight_loading FOLDER
+    python -m tools.weight_loading FOLDER
+    python -m torch.distributed.run --standalone --nproc-per-node=8 -m tools.weight_loading FOLDER
 
 The first writes 2.3 GB of weights in the published layout. The second loads them on a CPU in the files' own type, and
 rank 0 prints one JSON object as the last line. `npm run bench -- weights` does both and removes the folder.
@@ -30,9 +30,9 @@ import torch.distributed as dist
 from pipeline.group import Group
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.model_folder import ModelFolder
-from pipeline.infinitetalk.tiny_checkpoint import write_transformer
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import Variant, check_weights
+from tools.tiny_checkpoint import write_transformer
 
 # A twelfth of the published model; the audio layers' first projections are as large as there.
 SIZES = TransformerConfig(dim=1280, ffn_dim=3456, num_heads=16, num_layers=16, text_dim=1024)
@@ -42,7 +42,7 @@ SAMPLE_SECONDS = 0.05
 
 def main() -> None:
     """Write the weights where no torchrun started this, else load them."""
-    parser = argparse.ArgumentParser(prog="pipeline.infinitetalk.weight_loading")
+    parser = argparse.ArgumentParser(prog="tools.weight_loading")
     parser.add_argument("folder", type=Path)
     folder = ModelFolder(parser.parse_args().folder)
     torch.set_num_threads(1)
@@ -53,7 +53,7 @@ def main() -> None:
     dist.init_process_group("gloo")
     measured = measure(folder, Group())
     if measured is not None:
-        print(json.dumps(measured))  # noqa: T201
+        print(json.dumps(measured))
     dist.barrier()  # leaving early would cut the connections that others still use
     dist.destroy_process_group()
 
