@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.engine import Engine
-from pipeline.group import Group
+from pipeline.rank.group import Group
 from pipeline.warm_up import COMMON, DRAWN, SMALL, STANDARD, Shape
 
 

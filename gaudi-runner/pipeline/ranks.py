@@ -23,15 +23,15 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from pipeline.control import Control, RunnerGone
 from pipeline.engine import Engine
 from pipeline.engines import Chosen, add_engine_arguments, choose_engine
 from pipeline.failures import message_of, reason_of
-from pipeline.group import Group
-from pipeline.lifetime import die_with_parent, give_back_freed_memory, keep_freed_memory
 from pipeline.order import OrderRejected
+from pipeline.rank.control import Control, RunnerGone
+from pipeline.rank.group import Group
+from pipeline.rank.lifetime import die_with_parent, give_back_freed_memory, keep_freed_memory
+from pipeline.rank.stopping import Aborted
 from pipeline.render import render
-from pipeline.stopping import Aborted
 from pipeline.warm_up import measure_forward, pass_through_vae
 
 IDLE_SECONDS = 1.0

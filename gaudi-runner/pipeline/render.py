@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.control import Control
 from pipeline.engine import Engine, GoOn
-from pipeline.group import Group
 from pipeline.guidance import Sampling
 from pipeline.handover import Handover
-from pipeline.made_by_lead import made_by_lead
 from pipeline.order import Order
 from pipeline.plan import plan_chunks
 from pipeline.prepare import prepare, render_identity, resume_state, resume_steps
 from pipeline.progress import Progress
+from pipeline.rank.control import Control
+from pipeline.rank.group import Group
+from pipeline.rank.made_by_lead import made_by_lead
+from pipeline.rank.stopping import Aborted, Stopping
 from pipeline.step_checkpoint import StepCheckpoint
-from pipeline.stopping import Aborted, Stopping
 from pipeline.stream import Prepared, State, Steps, Video, stream
 
 

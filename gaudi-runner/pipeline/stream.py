@@ -18,10 +18,10 @@ from pipeline.colour import ColourReference
 from pipeline.denoise import denoise
 from pipeline.engine import Conditions, Engine, GoOn, Reference
 from pipeline.finite import finite
-from pipeline.group import Group
 from pipeline.guidance import Sampling
-from pipeline.made_by_lead import made_by_lead
 from pipeline.plan import Plan
+from pipeline.rank.group import Group
+from pipeline.rank.made_by_lead import made_by_lead
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from pipeline.engine import Conditions, Engine
-from pipeline.group import Group
 from pipeline.guidance import BOTH
 from pipeline.plan import plan_chunks
+from pipeline.rank.group import Group
 from pipeline.signals import Sound
 
 FPS = 25

@@ -16,12 +16,12 @@ from pipeline.demo.engine import DemoEngine
 from pipeline.demo.voice import voice_features
 from pipeline.denoise import denoise
 from pipeline.finite import NotANumber
-from pipeline.group import Group
 from pipeline.guidance import BOTH, Sampling
 from pipeline.order import Order
 from pipeline.pictures import fit_picture
 from pipeline.plan import plan_chunks
 from pipeline.prepare import prepare
+from pipeline.rank.group import Group
 from pipeline.signals import Sound
 from pipeline.stream import Video, stream
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from pipeline.engine import Conditions, GoOn, Pass
 from pipeline.finite import NotANumber, finite
-from pipeline.group import Group
 from pipeline.guidance import Sampling
 from pipeline.pictures import person_masks
 from pipeline.plan import plan_chunks
+from pipeline.rank.group import Group
 from pipeline.stream import Prepared, Video, stream
 
 

@@ -10,12 +10,12 @@ from infinitetalk.gloo import on_ranks
 from orders import make_inputs, order
 from torch import Tensor
 
-from pipeline import made_by_lead as lead
 from pipeline.demo.engine import DemoEngine
-from pipeline.group import Group
+from pipeline.rank import made_by_lead as lead
+from pipeline.rank.group import Group
+from pipeline.rank.stopping import Aborted
 from pipeline.render import agree_on_inputs
 from pipeline.signals import Signal
-from pipeline.stopping import Aborted
 
 
 class InPieces(DemoEngine):

@@ -7,15 +7,15 @@ from infinitetalk.gloo import on_ranks
 from linear_engine import LinearReference
 from parity_data import uniform
 
-from pipeline import made_by_lead as lead
 from pipeline.demo.engine import DemoEngine
 from pipeline.engine import GoOn
 from pipeline.finite import NotANumber
-from pipeline.group import Group
 from pipeline.guidance import Sampling
 from pipeline.pictures import person_masks
 from pipeline.plan import plan_chunks
-from pipeline.stopping import Aborted
+from pipeline.rank import made_by_lead as lead
+from pipeline.rank.group import Group
+from pipeline.rank.stopping import Aborted
 from pipeline.stream import Prepared, Video, stream
 
 

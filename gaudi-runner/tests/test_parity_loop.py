@@ -9,10 +9,10 @@ from linear_engine import LinearEngine, LinearReference
 from parity_data import PARITY_DIR, cases, needs_parity, uniform
 
 from pipeline.colour import ColourReference
-from pipeline.group import Group
 from pipeline.guidance import Sampling, timesteps
 from pipeline.pictures import person_masks
 from pipeline.plan import plan_chunks
+from pipeline.rank.group import Group
 from pipeline.stream import Prepared, State, Video, stream
 
 pytestmark = needs_parity

@@ -11,10 +11,10 @@ from linear_engine import LinearEngine, LinearReference
 from parity_data import uniform
 from torch import Tensor
 
-from pipeline.group import Group
 from pipeline.guidance import Sampling
 from pipeline.pictures import person_masks
 from pipeline.plan import plan_chunks
+from pipeline.rank.group import Group
 from pipeline.stream import Prepared, Video, stream
 
 

@@ -13,11 +13,11 @@ import torch
 import torch.distributed as dist
 
 from pipeline.engine import Conditions, Pass
-from pipeline.group import Group
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
 from pipeline.infinitetalk.tokens import TokenGrid
 from pipeline.infinitetalk.transformer import Transformer
+from pipeline.rank.group import Group
 
 TINY = TransformerConfig(
     dim=64, ffn_dim=128, freq_dim=32, num_heads=8, num_layers=2, text_dim=32, image_dim=80,

@@ -22,7 +22,6 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from pipeline.group import Group
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.encoders.latents import published_name
 from pipeline.infinitetalk.encoders.picture import HEAD_WIDTH
@@ -31,6 +30,7 @@ from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.presets import DISTILLED
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import is_adapter
+from pipeline.rank.group import Group
 from tools.tiny_diffusers import to_diffusers
 
 TEXT_WIDTH, AUDIO_WIDTH, AUDIO_LAYERS = 32, 32, 2

@@ -27,11 +27,11 @@ from types import TracebackType
 import torch
 import torch.distributed as dist
 
-from pipeline.group import Group
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import Variant, check_weights
+from pipeline.rank.group import Group
 from tools.tiny_checkpoint import write_transformer
 
 # A twelfth of the published model; the audio layers' first projections are as large as there.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pipeline.engine import Pass
-from pipeline.group import Group
+from pipeline.rank.group import Group
 
 HEADS = 8
 HEAD_CHANNELS = 2

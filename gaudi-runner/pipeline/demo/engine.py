@@ -16,8 +16,8 @@ from pipeline.demo.face import Face
 from pipeline.demo.talking import faces_of, moving_region, talking_frames
 from pipeline.demo.voice import voice_features
 from pipeline.engine import Conditions, GoOn, Reference
-from pipeline.group import Group
-from pipeline.made_by_lead import made_by_lead
+from pipeline.rank.group import Group
+from pipeline.rank.made_by_lead import made_by_lead
 from pipeline.signals import Signal
 
 # The guide at which the mouth moves naturally; it is the service's default.

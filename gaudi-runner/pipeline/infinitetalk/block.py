@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from pipeline.group import Group
 from pipeline.infinitetalk.attention import KeysValues
 from pipeline.infinitetalk.audio_attention import AudioAttention
 from pipeline.infinitetalk.config import TransformerConfig
@@ -15,6 +14,7 @@ from pipeline.infinitetalk.faces import token_positions
 from pipeline.infinitetalk.rotary import Rotation
 from pipeline.infinitetalk.self_attention import SelfAttention
 from pipeline.infinitetalk.tokens import RankTokens
+from pipeline.rank.group import Group
 
 EPS = 1e-6
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from torch import Tensor
 
 from pipeline.engine import Conditions, GoOn
-from pipeline.group import Group
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
 from pipeline.infinitetalk.device import Device
@@ -18,6 +17,7 @@ from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.presets import DISTILLED, QUALITY
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import TransformerWeights, Variant, WeightsError, check_weights
+from pipeline.rank.group import Group
 from pipeline.signals import Signal
 
 # Raise it when the same weights give other numbers: checkpoints of before are refused then.

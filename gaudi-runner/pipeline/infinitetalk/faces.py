@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipeline.group import Group
 from pipeline.infinitetalk.tokens import RankTokens
+from pipeline.rank.group import Group
 
 FACE_SPAN = 4.0  # a face's tokens are spread over [0, 4] or [20, 24]
 SECOND_FACE = 20.0

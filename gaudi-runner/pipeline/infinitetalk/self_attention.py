@@ -10,11 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pipeline.group import Group
 from pipeline.infinitetalk.attention import RMSNorm, attend
 from pipeline.infinitetalk.faces import face_scores
 from pipeline.infinitetalk.rotary import Rotation, rotate
 from pipeline.infinitetalk.tokens import RankTokens
+from pipeline.rank.group import Group
 
 
 class SelfAttention(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from pipeline.group import Group
+from pipeline.rank.group import Group
 
 
 @dataclass(frozen=True)

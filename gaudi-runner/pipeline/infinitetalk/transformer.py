@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad, silu
 
-from pipeline.group import Group
 from pipeline.infinitetalk.attention import KeysValues
 from pipeline.infinitetalk.audio_tokens import AudioTokens
 from pipeline.infinitetalk.block import Block, plain_norm
@@ -21,6 +20,7 @@ from pipeline.infinitetalk.rotary import grid_rotation
 from pipeline.infinitetalk.tea_cache import PassCache
 from pipeline.infinitetalk.tokens import RankTokens, TokenGrid
 from pipeline.pictures import token_masks
+from pipeline.rank.group import Group
 
 
 class ImageTokens(nn.Module):

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from pipeline.group import Group
+from pipeline.rank.group import Group
 
 DEADLINE_SECONDS = 300
 

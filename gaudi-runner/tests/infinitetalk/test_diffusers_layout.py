@@ -10,7 +10,6 @@ import pytest
 import torch
 from parity_data import uniform
 
-from pipeline.group import Group
 from pipeline.infinitetalk.condition import Condition
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.device import choose_device
@@ -19,6 +18,7 @@ from pipeline.infinitetalk.encoders.published import load_encoders
 from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import WeightsError, check_weights, is_adapter
+from pipeline.rank.group import Group
 from tools.tiny_diffusers import to_diffusers, transformer_of
 
 from .test_weights import loaded, on_meta

@@ -12,15 +12,15 @@ from parity_data import uniform
 from torch import Tensor
 
 from pipeline.engine import Engine
-from pipeline.group import Group
 from pipeline.guidance import Sampling
 from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.engine import InfiniteTalkEngine
 from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.weights import WeightsError
 from pipeline.plan import Plan
+from pipeline.rank.group import Group
+from pipeline.rank.stopping import Aborted
 from pipeline.signals import Sound
-from pipeline.stopping import Aborted
 from pipeline.stream import Prepared, Video, stream
 from pipeline.warm_up import Shape, pass_through_vae
 

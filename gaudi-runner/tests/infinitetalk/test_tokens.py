@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.group import Group
 from pipeline.infinitetalk.tokens import RankTokens, TokenGrid
+from pipeline.rank.group import Group
 
 
 def shares(grid: TokenGrid, ranks: int) -> list[RankTokens]:

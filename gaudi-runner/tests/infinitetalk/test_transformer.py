@@ -12,10 +12,10 @@ from parity_data import cases, needs_parity, uniform
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.group import Group
 from pipeline.infinitetalk.condition import Condition
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.transformer import Transformer
+from pipeline.rank.group import Group
 
 from .gloo import on_ranks
 from .parity import arrays, parameters

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.group import Group
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import Variant, WeightsError, check_weights
+from pipeline.rank.group import Group
 
 CPU = torch.device("cpu")
 FIRST = "diffusion_pytorch_model-00001-of-00002.safetensors"

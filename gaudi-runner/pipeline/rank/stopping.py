@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.control import Control, RunnerGone
-from pipeline.group import Group
+from pipeline.rank.control import Control, RunnerGone
+from pipeline.rank.group import Group
 
 Word = Literal["on", "abort", "abort_after_chunk", "leave"]
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from pipeline.control import BEAT_SECONDS
 from pipeline.engine import GoOn
 from pipeline.finite import NotANumber
-from pipeline.group import Group
 from pipeline.order import OrderRejected
+from pipeline.rank.control import BEAT_SECONDS
+from pipeline.rank.group import Group
 
 T = TypeVar("T")
 
