@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pipeline.signals import Signal
+from pipeline.voices.signals import Signal
 
 # Called after each piece of long work, by all ranks together: they show that they live; raises where they are to stop.
 GoOn = Callable[[], None]

@@ -6,19 +6,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.audio import frame_count
 from pipeline.checkpoint import LOOP_REVISION, read_checkpoint, state_name
 from pipeline.digest import digest_of
-from pipeline.embedding import Embedding
 from pipeline.engine import Engine, GoOn
-from pipeline.loudness import loudness_gain
 from pipeline.order import Order, OrderRejected
 from pipeline.pictures import person_masks, token_masks
 from pipeline.plan import Plan
 from pipeline.reference import StillReference, VideoReference
-from pipeline.signals import WavFile, place_voices
 from pipeline.step_checkpoint import read_steps
 from pipeline.stream import Prepared, State, Steps
+from pipeline.voices.embedding import Embedding
+from pipeline.voices.loudness import loudness_gain
+from pipeline.voices.signals import WavFile, place_voices
+from pipeline.voices.windows import frame_count
 
 
 def prepare(engine: Engine, order: Order, directory: Path, go_on: GoOn) -> Prepared:

@@ -13,7 +13,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from pipeline.audio import Rows, chunk_windows
 from pipeline.colour import ColourReference
 from pipeline.denoise import denoise
 from pipeline.engine import Conditions, Engine, GoOn, Reference
@@ -22,6 +21,7 @@ from pipeline.guidance import Sampling
 from pipeline.plan import Plan
 from pipeline.rank.group import Group
 from pipeline.rank.made_by_lead import made_by_lead
+from pipeline.voices.windows import Rows, chunk_windows
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pipeline.engine import Conditions, Engine
 from pipeline.guidance import BOTH
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
-from pipeline.signals import Sound
+from pipeline.voices.signals import Sound
 
 FPS = 25
 

@@ -11,7 +11,7 @@ from parity_data import uniform
 from torch import Tensor
 
 from pipeline.engine import Conditions, GoOn, Pass
-from pipeline.signals import Signal
+from pipeline.voices.signals import Signal
 
 MIX = uniform("stub.vae.mix", (16, 3))
 

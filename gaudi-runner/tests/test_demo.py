@@ -22,8 +22,8 @@ from pipeline.pictures import fit_picture
 from pipeline.plan import plan_chunks
 from pipeline.prepare import prepare
 from pipeline.rank.group import Group
-from pipeline.signals import Sound
 from pipeline.stream import Video, stream
+from pipeline.voices.signals import Sound
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -15,7 +15,7 @@ from pipeline.rank import made_by_lead as lead
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
 from pipeline.render import agree_on_inputs
-from pipeline.signals import Signal
+from pipeline.voices.signals import Signal
 
 
 class InPieces(DemoEngine):

@@ -9,9 +9,9 @@ from parity_data import PARITY_DIR, cases, needs_parity, uniform, uniform64
 from PIL import Image
 
 from pipeline.colour import ColourReference
-from pipeline.loudness import loudness_gain
 from pipeline.pictures import fit_picture, person_masks
-from pipeline.signals import Sound
+from pipeline.voices.loudness import loudness_gain
+from pipeline.voices.signals import Sound
 
 pytestmark = needs_parity
 RECORDED = cases("encoders_cases.json") or {"pictures": {"cases": [], "colour_cases": []}, "audio": {"loudness": []}}

@@ -10,11 +10,11 @@ import pytest
 import torch
 from orders import syllables, write_voice
 
-from pipeline.audio import chunk_windows
-from pipeline.embedding import Embedding
-from pipeline.loudness import integrated_loudness, loudness_gain
 from pipeline.order import OrderRejected
-from pipeline.signals import Sound, WavFile, blocks, place_voices
+from pipeline.voices.embedding import Embedding
+from pipeline.voices.loudness import integrated_loudness, loudness_gain
+from pipeline.voices.signals import Sound, WavFile, blocks, place_voices
+from pipeline.voices.windows import chunk_windows
 
 
 @pytest.mark.parametrize("seconds", [0.4, 0.449, 0.45, 1.0, 29.95, 30.0, 30.07, 61.3])

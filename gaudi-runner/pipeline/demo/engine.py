@@ -18,7 +18,7 @@ from pipeline.demo.voice import voice_features
 from pipeline.engine import Conditions, GoOn, Reference
 from pipeline.rank.group import Group
 from pipeline.rank.made_by_lead import made_by_lead
-from pipeline.signals import Signal
+from pipeline.voices.signals import Signal
 
 # The guide at which the mouth moves naturally; it is the service's default.
 NATURAL_AUDIO_GUIDE = 5.0

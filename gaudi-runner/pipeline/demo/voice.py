@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.signals import SAMPLE_RATE, Signal
+from pipeline.voices.signals import SAMPLE_RATE, Signal
 
 FEATURES = 3
 BLOCK_FRAMES = 500

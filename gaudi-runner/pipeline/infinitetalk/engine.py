@@ -18,7 +18,7 @@ from pipeline.infinitetalk.presets import DISTILLED, QUALITY
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import TransformerWeights, Variant, WeightsError, check_weights
 from pipeline.rank.group import Group
-from pipeline.signals import Signal
+from pipeline.voices.signals import Signal
 
 # Raise it when the same weights give other numbers: checkpoints of before are refused then.
 ARITHMETIC = 1

@@ -17,7 +17,7 @@ from pipeline.infinitetalk.encoders.picture import PictureEncoder, prepare
 from pipeline.infinitetalk.encoders.speech_features import NormalizedSignal, SpeechFeatures
 from pipeline.infinitetalk.encoders.text import build_umt5, clean
 from pipeline.infinitetalk.encoders.voice import VoiceEncoder, at_frames
-from pipeline.signals import Sound
+from pipeline.voices.signals import Sound
 
 from .parity import arrays, parameters
 

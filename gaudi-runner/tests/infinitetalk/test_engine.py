@@ -20,8 +20,8 @@ from pipeline.infinitetalk.weights import WeightsError
 from pipeline.plan import Plan
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
-from pipeline.signals import Sound
 from pipeline.stream import Prepared, Video, stream
+from pipeline.voices.signals import Sound
 from pipeline.warm_up import Shape, pass_through_vae
 
 from .gloo import on_ranks

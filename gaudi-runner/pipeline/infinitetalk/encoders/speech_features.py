@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from pipeline.signals import Signal, blocks
+from pipeline.voices.signals import Signal, blocks
 
 WINDOW_FEATURES = 500  # 10 s
 

@@ -11,7 +11,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from pipeline.infinitetalk.encoders.fill import fill
 from pipeline.infinitetalk.encoders.speech_features import NormalizedSignal, SpeechFeatures
-from pipeline.signals import Signal
+from pipeline.voices.signals import Signal
 
 # What the weight norm of the position convolution was called when the weights were published.
 OLD_WEIGHT_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pipeline.signals import SAMPLE_RATE
+from pipeline.voices.signals import SAMPLE_RATE
 
 
 class Rows(Protocol):
