@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.checkpoint import state_name, write_checkpoint
 from pipeline.digest import digest_of
 from pipeline.order import Order
-from pipeline.segment import SegmentWriter
+from pipeline.pictures.segment import SegmentWriter
 from pipeline.stream import Chunk
 
 

@@ -10,9 +10,9 @@ from pipeline.checkpoint import LOOP_REVISION, read_checkpoint, state_name
 from pipeline.digest import digest_of
 from pipeline.engine import Engine, GoOn
 from pipeline.order import Order, OrderRejected
-from pipeline.pictures import person_masks, token_masks
+from pipeline.pictures.fit import person_masks, token_masks
+from pipeline.pictures.reference import StillReference, VideoReference
 from pipeline.plan import Plan
-from pipeline.reference import StillReference, VideoReference
 from pipeline.step_checkpoint import read_steps
 from pipeline.stream import Prepared, State, Steps
 from pipeline.voices.embedding import Embedding

@@ -13,11 +13,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from pipeline.colour import ColourReference
 from pipeline.denoise import denoise
 from pipeline.engine import Conditions, Engine, GoOn, Reference
 from pipeline.finite import finite
 from pipeline.guidance import Sampling
+from pipeline.pictures.colour import ColourReference
 from pipeline.plan import Plan
 from pipeline.rank.group import Group
 from pipeline.rank.made_by_lead import made_by_lead

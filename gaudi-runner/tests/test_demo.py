@@ -18,7 +18,7 @@ from pipeline.denoise import denoise
 from pipeline.finite import NotANumber
 from pipeline.guidance import BOTH, Sampling
 from pipeline.order import Order
-from pipeline.pictures import fit_picture
+from pipeline.pictures.fit import fit_picture
 from pipeline.plan import plan_chunks
 from pipeline.prepare import prepare
 from pipeline.rank.group import Group

@@ -8,9 +8,9 @@ import torch
 from linear_engine import LinearEngine, LinearReference
 from parity_data import PARITY_DIR, cases, needs_parity, uniform
 
-from pipeline.colour import ColourReference
 from pipeline.guidance import Sampling, timesteps
-from pipeline.pictures import person_masks
+from pipeline.pictures.colour import ColourReference
+from pipeline.pictures.fit import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
 from pipeline.stream import Prepared, State, Video, stream

@@ -8,8 +8,8 @@ import torch
 from parity_data import PARITY_DIR, cases, needs_parity, uniform, uniform64
 from PIL import Image
 
-from pipeline.colour import ColourReference
-from pipeline.pictures import fit_picture, person_masks
+from pipeline.pictures.colour import ColourReference
+from pipeline.pictures.fit import fit_picture, person_masks
 from pipeline.voices.loudness import loudness_gain
 from pipeline.voices.signals import Sound
 

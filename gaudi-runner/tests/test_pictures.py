@@ -12,8 +12,8 @@ import torch
 from PIL import Image, ImageOps
 
 from pipeline.order import Box
-from pipeline.pictures import ORIENTATION, _cover, person_masks, token_masks, upright
-from pipeline.reference import StillReference
+from pipeline.pictures.fit import ORIENTATION, _cover, person_masks, token_masks, upright
+from pipeline.pictures.reference import StillReference
 
 TOKEN_GRID = Path(__file__).parents[2] / "test/fixtures/token-grid.json"
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.ffmpeg import count_frames
-from pipeline.segment import SegmentWriter
+from pipeline.pictures.ffmpeg import count_frames
+from pipeline.pictures.segment import SegmentWriter
 
 FFMPEG = os.environ.get("FFMPEG_PATH", "ffmpeg")
 

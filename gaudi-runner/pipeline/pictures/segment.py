@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pipeline.ffmpeg import ffmpeg_command
+from pipeline.pictures.ffmpeg import ffmpeg_command
 
 
 class SegmentWriter:

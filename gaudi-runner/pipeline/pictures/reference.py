@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from pipeline.ffmpeg import SAFE_INPUT, count_frames, ffmpeg_command
 from pipeline.order import OrderRejected
-from pipeline.pictures import fit_picture, upright
+from pipeline.pictures.ffmpeg import SAFE_INPUT, count_frames, ffmpeg_command
+from pipeline.pictures.fit import fit_picture, upright
 
 
 class StillReference:
