@@ -6,14 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.checkpoint import LOOP_REVISION, read_checkpoint, state_name
-from pipeline.digest import digest_of
 from pipeline.engine import Engine, GoOn
 from pipeline.order import Order, OrderRejected
 from pipeline.pictures.fit import person_masks, token_masks
 from pipeline.pictures.reference import StillReference, VideoReference
 from pipeline.plan import Plan
-from pipeline.step_checkpoint import read_steps
+from pipeline.state.checkpoint import LOOP_REVISION, read_checkpoint, state_name
+from pipeline.state.digest import digest_of
+from pipeline.state.step_checkpoint import read_steps
 from pipeline.stream import Prepared, State, Steps
 from pipeline.voices.embedding import Embedding
 from pipeline.voices.loudness import loudness_gain

@@ -19,7 +19,7 @@ from pipeline.rank.control import Control
 from pipeline.rank.group import Group
 from pipeline.rank.made_by_lead import made_by_lead
 from pipeline.rank.stopping import Aborted, Stopping
-from pipeline.step_checkpoint import StepCheckpoint
+from pipeline.state.step_checkpoint import StepCheckpoint
 from pipeline.stream import Prepared, State, Steps, Video, stream
 
 

@@ -15,8 +15,8 @@ import torch
 from orders import make_inputs, order
 from rank_group import RankGroup, digests, heard_of
 
-from pipeline.state_file import NotWhole, read_state_file, write_state_file
-from pipeline.step_checkpoint import FILE, StepCheckpoint, read_steps
+from pipeline.state.state_file import NotWhole, read_state_file, write_state_file
+from pipeline.state.step_checkpoint import FILE, StepCheckpoint, read_steps
 
 SAID = order(frames=150, steps=120)
 OWN = {"seed": 1, "engine": "e"}

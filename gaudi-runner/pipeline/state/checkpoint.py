@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pipeline.order import OrderRejected
-from pipeline.state_file import NotWhole, read_state_file, write_state_file
+from pipeline.state.state_file import NotWhole, read_state_file, write_state_file
 from pipeline.stream import State
 
 # Raised whenever the loop, the placing of voices or the correction of colours gives other numbers than before.

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.state_file import NotWhole, read_state_file, write_state_file
+from pipeline.state.state_file import NotWhole, read_state_file, write_state_file
 from pipeline.stream import Steps
 
 FILE = "steps.state"
