@@ -11,10 +11,10 @@ from pipeline.order import Order, OrderRejected
 from pipeline.pictures.fit import person_masks, token_masks
 from pipeline.pictures.reference import StillReference, VideoReference
 from pipeline.plan import Plan
-from pipeline.state.checkpoint import LOOP_REVISION, read_checkpoint, state_name
+from pipeline.state.checkpoint import LOOP_REVISION, State, read_checkpoint, state_name
 from pipeline.state.digest import digest_of
-from pipeline.state.step_checkpoint import read_steps
-from pipeline.stream import Prepared, State, Steps
+from pipeline.state.step_checkpoint import Steps, read_steps
+from pipeline.stream import Prepared
 from pipeline.voices.embedding import Embedding
 from pipeline.voices.loudness import loudness_gain
 from pipeline.voices.signals import WavFile, place_voices

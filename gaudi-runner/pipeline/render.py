@@ -19,8 +19,9 @@ from pipeline.rank.control import Control
 from pipeline.rank.group import Group
 from pipeline.rank.made_by_lead import made_by_lead
 from pipeline.rank.stopping import Aborted, Stopping
-from pipeline.state.step_checkpoint import StepCheckpoint
-from pipeline.stream import Prepared, State, Steps, Video, stream
+from pipeline.state.checkpoint import State
+from pipeline.state.step_checkpoint import StepCheckpoint, Steps
+from pipeline.stream import Prepared, Video, stream
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from pipeline.pictures.colour import ColourReference
 from pipeline.plan import Plan
 from pipeline.rank.group import Group
 from pipeline.rank.made_by_lead import made_by_lead
+from pipeline.state.checkpoint import State
+from pipeline.state.step_checkpoint import Steps
 from pipeline.voices.windows import Rows, chunk_windows
 
 
@@ -33,24 +35,6 @@ class Prepared:
     masks: Tensor  # [3, H/8, W/8]
     prompt: str
     negative_prompt: str
-
-
-@dataclass(frozen=True)
-class State:
-    """What chunk `next_chunk` needs of those before it; everything else can be made again (facts: pipeline 2.5)."""
-
-    next_chunk: int
-    generator: Tensor  # of the job's own random numbers, uint8
-    motion: Tensor | None  # [C,m,h,w] float32; None after the last chunk
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Finished steps of a chunk. With the state that the chunk began with, all that is needed to finish it."""
-
-    chunk: int
-    finished: int
-    latent: Tensor  # [C,T,h,w] float32
 
 
 @dataclass(frozen=True)

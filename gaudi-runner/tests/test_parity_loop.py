@@ -13,7 +13,8 @@ from pipeline.pictures.colour import ColourReference
 from pipeline.pictures.fit import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
-from pipeline.stream import Prepared, State, Video, stream
+from pipeline.state.checkpoint import State
+from pipeline.stream import Prepared, Video, stream
 
 pytestmark = needs_parity
 

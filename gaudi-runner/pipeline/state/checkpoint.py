@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pipeline.order import OrderRejected
 from pipeline.state.state_file import NotWhole, read_state_file, write_state_file
-from pipeline.stream import State
 
 # Raised whenever the loop, the placing of voices or the correction of colours gives other numbers than before.
 LOOP_REVISION = 4
+
+
+@dataclass(frozen=True)
+class State:
+    """What chunk `next_chunk` needs of those before it; everything else can be made again."""
+
+    next_chunk: int
+    generator: Tensor  # of the job's own random numbers, uint8
+    motion: Tensor | None  # [C,m,h,w] float32; None after the last chunk
 
 
 def state_name(chunk: int) -> str:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,10 +21,18 @@ import torch
 from torch import Tensor
 
 from pipeline.state.state_file import NotWhole, read_state_file, write_state_file
-from pipeline.stream import Steps
 
 FILE = "steps.state"
 SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Finished steps of a chunk. With the state that the chunk began with, all that is needed to finish it."""
+
+    chunk: int
+    finished: int
+    latent: Tensor  # [C,T,h,w] float32
 
 
 class StepCheckpoint:
