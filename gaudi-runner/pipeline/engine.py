@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
-
-from pipeline.voices.signals import Signal
 
 # Called after each piece of long work, by all ranks together: they show that they live; raises where they are to stop.
 GoOn = Callable[[], None]
@@ -17,6 +16,15 @@ GoOn = Callable[[], None]
 
 class CannotStart(ValueError):
     """What the ranks were started with cannot work: weights, device, number of ranks. Raised by every rank alike."""
+
+
+class Signal(Protocol):
+    """Sound of one channel at 16 kHz."""
+
+    samples: int
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Samples start to stop, float64 in about [-1, 1]; silence before the beginning and after the end."""
 
 
 class Reference(Protocol):

@@ -10,8 +10,7 @@ import torch
 from parity_data import uniform
 from torch import Tensor
 
-from pipeline.engine import Conditions, GoOn, Pass
-from pipeline.voices.signals import Signal
+from pipeline.engine import Conditions, GoOn, Pass, Signal
 
 MIX = uniform("stub.vae.mix", (16, 3))
 

@@ -11,11 +11,11 @@ from orders import make_inputs, order
 from torch import Tensor
 
 from pipeline.demo.engine import DemoEngine
+from pipeline.engine import Signal
 from pipeline.rank import made_by_lead as lead
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
 from pipeline.render import agree_on_inputs
-from pipeline.voices.signals import Signal
 
 
 class InPieces(DemoEngine):

@@ -15,10 +15,9 @@ from pipeline.demo.denoiser import DemoDenoiser
 from pipeline.demo.face import Face
 from pipeline.demo.talking import faces_of, moving_region, talking_frames
 from pipeline.demo.voice import voice_features
-from pipeline.engine import Conditions, GoOn, Reference
+from pipeline.engine import Conditions, GoOn, Reference, Signal
 from pipeline.rank.group import Group
 from pipeline.rank.made_by_lead import made_by_lead
-from pipeline.voices.signals import Signal
 
 # The guide at which the mouth moves naturally; it is the service's default.
 NATURAL_AUDIO_GUIDE = 5.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pipeline.engine import Conditions, GoOn
+from pipeline.engine import Conditions, GoOn, Signal
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
 from pipeline.infinitetalk.device import Device
@@ -18,7 +18,6 @@ from pipeline.infinitetalk.presets import DISTILLED, QUALITY
 from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights import TransformerWeights, Variant, WeightsError, check_weights
 from pipeline.rank.group import Group
-from pipeline.voices.signals import Signal
 
 # Raise it when the same weights give other numbers: checkpoints of before are refused then.
 ARITHMETIC = 1

@@ -8,7 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.voices.signals import BLOCK, SAMPLE_RATE, Signal
+from pipeline.engine import Signal
+from pipeline.voices.signals import BLOCK, SAMPLE_RATE
 
 LOUDNESS_LUFS = -23.0
 _GATED_SECONDS, _STEP = 0.4, 0.25  # of BS.1770: blocks of 0.4 s, each a quarter of that after the one before

@@ -6,23 +6,15 @@ import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
+from pipeline.engine import Signal
 from pipeline.order import OrderRejected
 
 SAMPLE_RATE = 16_000
 BLOCK = 10 * SAMPLE_RATE
-
-
-class Signal(Protocol):
-    """Sound of one channel at 16 kHz."""
-
-    samples: int
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Samples start to stop, float64 in about [-1, 1]; silence before the beginning and after the end."""
 
 
 def blocks(signal: Signal) -> Iterator[np.ndarray]:
