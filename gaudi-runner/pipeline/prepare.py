@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.engine import Engine, GoOn
 from pipeline.order import Order, OrderRejected
-from pipeline.pictures.fit import person_masks, token_masks
+from pipeline.pictures.masks import person_masks, token_masks
 from pipeline.pictures.reference import StillReference, VideoReference
 from pipeline.plan import Plan
 from pipeline.state.checkpoint import LOOP_REVISION, State, read_checkpoint, state_name

@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.engine import Conditions, GoOn, Pass
 from pipeline.finite import NotANumber, finite
 from pipeline.guidance import Sampling
-from pipeline.pictures.fit import person_masks
+from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
 from pipeline.stream import Prepared, Video, stream

@@ -11,7 +11,7 @@ from pipeline.demo.engine import DemoEngine
 from pipeline.engine import GoOn
 from pipeline.finite import NotANumber
 from pipeline.guidance import Sampling
-from pipeline.pictures.fit import person_masks
+from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.rank import made_by_lead as lead
 from pipeline.rank.group import Group

@@ -10,7 +10,7 @@ from parity_data import PARITY_DIR, cases, needs_parity, uniform
 
 from pipeline.guidance import Sampling, timesteps
 from pipeline.pictures.colour import ColourReference
-from pipeline.pictures.fit import person_masks
+from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
 from pipeline.state.checkpoint import State

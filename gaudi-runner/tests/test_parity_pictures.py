@@ -9,7 +9,8 @@ from parity_data import PARITY_DIR, cases, needs_parity, uniform, uniform64
 from PIL import Image
 
 from pipeline.pictures.colour import ColourReference
-from pipeline.pictures.fit import fit_picture, person_masks
+from pipeline.pictures.fit import fit_picture
+from pipeline.pictures.masks import person_masks
 from pipeline.voices.loudness import loudness_gain
 from pipeline.voices.signals import Sound
 

@@ -12,7 +12,8 @@ import torch
 from PIL import Image, ImageOps
 
 from pipeline.order import Box
-from pipeline.pictures.fit import ORIENTATION, _cover, person_masks, token_masks, upright
+from pipeline.pictures.fit import ORIENTATION, cover, upright
+from pipeline.pictures.masks import person_masks, token_masks
 from pipeline.pictures.reference import StillReference
 
 TOKEN_GRID = Path(__file__).parents[2] / "test/fixtures/token-grid.json"
@@ -91,6 +92,6 @@ def test_a_box_for_one_person_is_refused() -> None:
 def test_tokens_look_at_the_pixels_that_the_api_checks_boxes_against(case: dict) -> None:
     source, render = ((case[name]["height"], case[name]["width"]) for name in ("source", "render"))
     y, x = np.indices(source, np.int32)
-    seen = [np.asarray(_cover(Image.fromarray(at), *render, Image.Resampling.NEAREST))[::16, ::16] for at in (x, y)]
+    seen = [np.asarray(cover(Image.fromarray(at), *render, Image.Resampling.NEAREST))[::16, ::16] for at in (x, y)]
     assert (seen[0] == case["columns"]).all()
     assert (case["rows"] == seen[1].T).all()

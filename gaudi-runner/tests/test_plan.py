@@ -12,7 +12,7 @@ from parity_data import uniform
 from torch import Tensor
 
 from pipeline.guidance import Sampling
-from pipeline.pictures.fit import person_masks
+from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
 from pipeline.stream import Prepared, Video, stream

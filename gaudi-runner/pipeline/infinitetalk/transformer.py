@@ -19,7 +19,7 @@ from pipeline.infinitetalk.device import end_graph
 from pipeline.infinitetalk.rotary import grid_rotation
 from pipeline.infinitetalk.tea_cache import PassCache
 from pipeline.infinitetalk.tokens import RankTokens, TokenGrid
-from pipeline.pictures.fit import token_masks
+from pipeline.pictures.masks import token_masks
 from pipeline.rank.group import Group
 
 
