@@ -13,12 +13,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.infinitetalk.config import TransformerConfig
-from pipeline.infinitetalk.diffusers_layout import published_name
 from pipeline.infinitetalk.encoders.latents import published_name as published_vae_name
 from pipeline.infinitetalk.encoders.picture import library_names
 from pipeline.infinitetalk.encoders.text import library_name
-from pipeline.infinitetalk.model_folder import ModelFolder
-from pipeline.infinitetalk.tensor_file import open_tensors
+from pipeline.infinitetalk.weights.diffusers_layout import published_name
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.tensor_file import open_tensors
 
 
 def to_diffusers(original: ModelFolder) -> ModelFolder:

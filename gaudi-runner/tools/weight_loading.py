@@ -28,9 +28,9 @@ import torch
 import torch.distributed as dist
 
 from pipeline.infinitetalk.config import TransformerConfig
-from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.transformer import Transformer
-from pipeline.infinitetalk.weights import Variant, check_weights
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.transformer import Variant, check_weights
 from pipeline.rank.group import Group
 from tools.tiny_checkpoint import write_transformer
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pipeline.infinitetalk.diffusers_layout import published_config
+from pipeline.infinitetalk.weights.diffusers_layout import published_config
 
 # Keys of a config.json that this code knows in one value only, and that value.
 ONLY_KNOWN = {

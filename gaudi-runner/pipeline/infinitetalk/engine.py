@@ -13,10 +13,10 @@ from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
 from pipeline.infinitetalk.device import Device
 from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, load_encoders
-from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.presets import DISTILLED, QUALITY
 from pipeline.infinitetalk.transformer import Transformer
-from pipeline.infinitetalk.weights import TransformerWeights, Variant, WeightsError, check_weights
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.transformer import TransformerWeights, Variant, WeightsError, check_weights
 from pipeline.rank.group import Group
 
 # Raise it when the same weights give other numbers: checkpoints of before are refused then.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from tools.tiny_checkpoint import write_tiny_checkpoint
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.encoders.published import load_encoders
-from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
 
 Tensors = dict[str, Tensor]
 KEY = "blocks.1.attn.q.weight"

@@ -15,8 +15,8 @@ from pipeline.engine import Engine
 from pipeline.guidance import Sampling
 from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.engine import InfiniteTalkEngine
-from pipeline.infinitetalk.model_folder import ModelFolder
-from pipeline.infinitetalk.weights import WeightsError
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.transformer import WeightsError
 from pipeline.plan import Plan
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted

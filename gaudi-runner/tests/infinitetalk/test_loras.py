@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.infinitetalk.model_folder import ModelFolder
-from pipeline.infinitetalk.weights import Variant, check_weights
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.transformer import Variant, check_weights
 
 from .test_weights import CPU, WEIGHT, loaded, on_meta, problems_of
 

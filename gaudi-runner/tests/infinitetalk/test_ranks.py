@@ -13,7 +13,7 @@ from rank_group import RankGroup
 
 from pipeline.engine import CannotStart
 from pipeline.infinitetalk.device import choose_device
-from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
 
 SMALL = {"width": 64, "height": 64, "steps": 2}
 

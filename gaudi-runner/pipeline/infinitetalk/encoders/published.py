@@ -15,8 +15,8 @@ from pipeline.infinitetalk.encoders.latents import LatentCoder
 from pipeline.infinitetalk.encoders.picture import PictureEncoder
 from pipeline.infinitetalk.encoders.text import TextEncoder
 from pipeline.infinitetalk.encoders.voice import VoiceEncoder
-from pipeline.infinitetalk.model_folder import ModelFolder
-from pipeline.infinitetalk.tensor_file import open_tensors
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.tensor_file import open_tensors
 
 T = TypeVar("T")
 

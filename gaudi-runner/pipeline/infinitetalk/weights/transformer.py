@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.engine import CannotStart
-from pipeline.infinitetalk.diffusers_layout import published_name
-from pipeline.infinitetalk.lora import Lora, read_lora
-from pipeline.infinitetalk.model_folder import ModelFolder
 from pipeline.infinitetalk.presets import DISTILLED, QUALITY
-from pipeline.infinitetalk.tensor_file import TensorFile, open_tensors
 from pipeline.infinitetalk.transformer import Transformer
+from pipeline.infinitetalk.weights.diffusers_layout import published_name
+from pipeline.infinitetalk.weights.lora import Lora, read_lora
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.tensor_file import TensorFile, open_tensors
 
 READABLE = ("F32", "BF16", "F16")
 SHOWN = 10

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.infinitetalk.tensor_file import TensorFile
+from pipeline.infinitetalk.weights.tensor_file import TensorFile
 
 PREFIXES = ("base_model.model.diffusion_model.", "base_model.model.", "diffusion_model.")
 ENDINGS = {  # ending: what it changes, and its role there
