@@ -15,8 +15,8 @@ import torch.distributed as dist
 from pipeline.engine import Conditions, Pass
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
-from pipeline.infinitetalk.tokens import TokenGrid
-from pipeline.infinitetalk.transformer import Transformer
+from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.parallel import TokenGrid
 from pipeline.rank.group import Group
 
 TINY = TransformerConfig(

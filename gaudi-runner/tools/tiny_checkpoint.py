@@ -26,8 +26,8 @@ from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.encoders.latents import published_name
 from pipeline.infinitetalk.encoders.picture import HEAD_WIDTH
 from pipeline.infinitetalk.encoders.voice import OLD_WEIGHT_NORM
+from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.presets import DISTILLED
-from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import is_adapter
 from pipeline.rank.group import Group

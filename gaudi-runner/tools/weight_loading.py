@@ -28,7 +28,7 @@ import torch
 import torch.distributed as dist
 
 from pipeline.infinitetalk.config import TransformerConfig
-from pipeline.infinitetalk.transformer import Transformer
+from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, check_weights
 from pipeline.rank.group import Group

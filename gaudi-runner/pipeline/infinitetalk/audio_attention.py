@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.infinitetalk.attention import KeysValues, attend
-from pipeline.infinitetalk.faces import VOICE_POSITIONS
+from pipeline.infinitetalk.parallel import RankTokens
+from pipeline.infinitetalk.ref_attn_map import VOICE_POSITIONS
 from pipeline.infinitetalk.rotary import line_rotation, rotate
-from pipeline.infinitetalk.tokens import RankTokens
 
 
 class AudioAttention(nn.Module):

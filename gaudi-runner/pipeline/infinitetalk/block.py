@@ -10,10 +10,10 @@ from pipeline.infinitetalk.attention import KeysValues
 from pipeline.infinitetalk.audio_attention import AudioAttention
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.cross_attention import CrossAttention
-from pipeline.infinitetalk.faces import token_positions
+from pipeline.infinitetalk.parallel import RankTokens
+from pipeline.infinitetalk.ref_attn_map import token_positions
 from pipeline.infinitetalk.rotary import Rotation
 from pipeline.infinitetalk.self_attention import SelfAttention
-from pipeline.infinitetalk.tokens import RankTokens
 from pipeline.rank.group import Group
 
 EPS = 1e-6

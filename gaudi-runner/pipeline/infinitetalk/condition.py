@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.infinitetalk.attention import KeysValues
-from pipeline.infinitetalk.tokens import RankTokens
+from pipeline.infinitetalk.parallel import RankTokens
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
 from pipeline.infinitetalk.device import Device
 from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, load_encoders
+from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.presets import DISTILLED, QUALITY
-from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import TransformerWeights, Variant, WeightsError, check_weights
 from pipeline.rank.group import Group

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.infinitetalk.attention import RMSNorm, attend
-from pipeline.infinitetalk.faces import face_scores
+from pipeline.infinitetalk.parallel import RankTokens
+from pipeline.infinitetalk.ref_attn_map import face_scores
 from pipeline.infinitetalk.rotary import Rotation, rotate
-from pipeline.infinitetalk.tokens import RankTokens
 from pipeline.rank.group import Group
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from pipeline.engine import Conditions
 from pipeline.guidance import BOTH, NEITHER, VOICES, Guidance, Sampling, timesteps
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
+from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.tea_cache import PassCache
-from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, check_weights
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.infinitetalk.tokens import RankTokens, TokenGrid
+from pipeline.infinitetalk.parallel import RankTokens, TokenGrid
 from pipeline.rank.group import Group
 
 

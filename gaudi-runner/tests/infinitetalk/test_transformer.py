@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.infinitetalk.condition import Condition
 from pipeline.infinitetalk.config import TransformerConfig
-from pipeline.infinitetalk.transformer import Transformer
+from pipeline.infinitetalk.model import Transformer
 from pipeline.rank.group import Group
 
 from .gloo import on_ranks

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.infinitetalk.config import TransformerConfig
-from pipeline.infinitetalk.transformer import Transformer
+from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, WeightsError, check_weights
 from pipeline.rank.group import Group

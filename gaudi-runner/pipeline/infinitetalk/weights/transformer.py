@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.engine import CannotStart
+from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.presets import DISTILLED, QUALITY
-from pipeline.infinitetalk.transformer import Transformer
 from pipeline.infinitetalk.weights.diffusers_layout import published_name
 from pipeline.infinitetalk.weights.lora import Lora, read_lora
 from pipeline.infinitetalk.weights.model_folder import ModelFolder

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipeline.infinitetalk.tokens import RankTokens
+from pipeline.infinitetalk.parallel import RankTokens
 from pipeline.rank.group import Group
 
 FACE_SPAN = 4.0  # a face's tokens are spread over [0, 4] or [20, 24]

@@ -16,9 +16,9 @@ from pipeline.infinitetalk.block import Block, plain_norm
 from pipeline.infinitetalk.condition import AudioCondition, Condition
 from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.device import end_graph
+from pipeline.infinitetalk.parallel import RankTokens, TokenGrid
 from pipeline.infinitetalk.rotary import grid_rotation
 from pipeline.infinitetalk.tea_cache import PassCache
-from pipeline.infinitetalk.tokens import RankTokens, TokenGrid
 from pipeline.pictures.masks import token_masks
 from pipeline.rank.group import Group
 
