@@ -6,14 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from pipeline.infinitetalk.attention import KeysValues
-from pipeline.infinitetalk.audio_attention import AudioAttention
+from pipeline.infinitetalk.attention import AudioAttention, CrossAttention, KeysValues, SelfAttention
 from pipeline.infinitetalk.config import TransformerConfig
-from pipeline.infinitetalk.cross_attention import CrossAttention
 from pipeline.infinitetalk.parallel import RankTokens
 from pipeline.infinitetalk.ref_attn_map import token_positions
 from pipeline.infinitetalk.rotary import Rotation
-from pipeline.infinitetalk.self_attention import SelfAttention
 from pipeline.rank.group import Group
 
 EPS = 1e-6
