@@ -13,9 +13,8 @@ import torch
 import torch.distributed as dist
 
 from pipeline.engine import Conditions, Pass
-from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
-from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.model import Transformer, TransformerConfig
 from pipeline.infinitetalk.parallel import TokenGrid
 from pipeline.rank.group import Group
 

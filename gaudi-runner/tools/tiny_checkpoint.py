@@ -22,11 +22,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.encoders.latents import published_name
 from pipeline.infinitetalk.encoders.picture import HEAD_WIDTH
 from pipeline.infinitetalk.encoders.voice import OLD_WEIGHT_NORM
-from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.model import Transformer, TransformerConfig
 from pipeline.infinitetalk.presets import DISTILLED
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import is_adapter

@@ -12,10 +12,11 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.encoders.latents import published_name as published_vae_name
 from pipeline.infinitetalk.encoders.picture import library_names
 from pipeline.infinitetalk.encoders.text import library_name
+from pipeline.infinitetalk.model import TransformerConfig
+from pipeline.infinitetalk.weights.config_file import read_config
 from pipeline.infinitetalk.weights.diffusers_layout import published_name
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.tensor_file import open_tensors
@@ -23,7 +24,7 @@ from pipeline.infinitetalk.weights.tensor_file import open_tensors
 
 def to_diffusers(original: ModelFolder) -> ModelFolder:
     """Write `…-Diffusers` beside the original base folder, which is removed."""
-    base, config = original.base, TransformerConfig.read(original.config)
+    base, config = original.base, read_config(original.config)
     tensors = _all(original.shards())
     text, picture, vae = _all(original.text_encoder), _all(original.picture_encoder), _all(original.latent_coder)
     written = base.with_name(f"{base.name}-Diffusers")

@@ -27,8 +27,8 @@ from types import TracebackType
 import torch
 import torch.distributed as dist
 
-from pipeline.infinitetalk.config import TransformerConfig
-from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.model import Transformer, TransformerConfig
+from pipeline.infinitetalk.weights.config_file import read_config
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, check_weights
 from pipeline.rank.group import Group
@@ -67,7 +67,7 @@ def measure(folder: ModelFolder, group: Group) -> dict[str, float] | None:
     plain = _seconds_of_plain_read(files) if group.leads else 0.0
     if group.leads:
         _forget(files)
-    model = Transformer.on_meta(TransformerConfig.read(folder.config), group)
+    model = Transformer.on_meta(read_config(folder.config), group)
     dist.barrier()
     began = time.monotonic()
     with Peak() as peak:

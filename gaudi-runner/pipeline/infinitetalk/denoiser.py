@@ -9,8 +9,7 @@ from torch import Tensor
 
 from pipeline.engine import Conditions, Pass
 from pipeline.infinitetalk.attention import KeysValues
-from pipeline.infinitetalk.condition import AudioCondition, Condition
-from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.model import AudioCondition, Condition, Transformer
 from pipeline.infinitetalk.tea_cache import PassCache
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from torch import Tensor
 
 from pipeline.engine import Conditions, GoOn, Signal
-from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
 from pipeline.infinitetalk.device import Device
 from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, load_encoders
 from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.presets import DISTILLED, QUALITY
+from pipeline.infinitetalk.weights.config_file import read_config
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import TransformerWeights, Variant, WeightsError, check_weights
 from pipeline.rank.group import Group
@@ -108,7 +108,7 @@ def _checked(
     encoders = load_encoders(folder, device, problems) if group.leads else None
     weights = transformer = None
     try:
-        transformer = Transformer.on_meta(TransformerConfig.read(folder.config), group)
+        transformer = Transformer.on_meta(read_config(folder.config), group)
         weights = check_weights(transformer, folder)
     except WeightsError as error:
         problems += error.problems

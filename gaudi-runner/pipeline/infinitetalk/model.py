@@ -1,26 +1,89 @@
 """InfiniteTalk's diffusion transformer: one forward pass, from a latent to its velocity, split over the ranks.
 
-Parameters have their published names. Build it on the `meta` device and give it its weights (`weights.py`): nothing is
+From top to bottom: the sizes, what the blocks attend to, the layers that prepare it, one block, the whole model.
+Parameters have their published names. Build it on the `meta` device and give it its weights (`weights/`): nothing is
 initialised here, only to be overwritten.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad, silu
+from torch.nn.functional import layer_norm, linear, pad, silu
 
-from pipeline.infinitetalk.attention import KeysValues
-from pipeline.infinitetalk.audio_tokens import AudioTokens
-from pipeline.infinitetalk.block import Block, plain_norm
-from pipeline.infinitetalk.condition import AudioCondition, Condition
-from pipeline.infinitetalk.config import TransformerConfig
+from pipeline.infinitetalk.attention import AudioAttention, CrossAttention, KeysValues, SelfAttention
 from pipeline.infinitetalk.device import end_graph
 from pipeline.infinitetalk.parallel import RankTokens, TokenGrid
-from pipeline.infinitetalk.rotary import grid_rotation
+from pipeline.infinitetalk.ref_attn_map import token_positions
+from pipeline.infinitetalk.rotary import Rotation, grid_rotation
 from pipeline.infinitetalk.tea_cache import PassCache
 from pipeline.pictures.masks import token_masks
 from pipeline.rank.group import Group
+
+EPS = 1e-6
+AUDIO_WINDOW = 5  # video frames -2 .. +2 around each one
+AUDIO_GROUP = 8  # window entries that stand for the four video frames of a latent frame
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes; the defaults are the published 14B model's. Field names are the published ones."""
+
+    dim: int = 5120
+    ffn_dim: int = 13824
+    freq_dim: int = 256
+    in_dim: int = 36
+    out_dim: int = 16
+    num_heads: int = 40
+    num_layers: int = 40
+    text_len: int = 512
+    # Constants of the original code, which no published file says:
+    text_dim: int = 4096
+    image_dim: int = 1280
+    audio_layers: int = 12
+    audio_dim: int = 768
+    intermediate_dim: int = 512
+    output_dim: int = 768
+    context_tokens: int = 32
+
+    def __post_init__(self) -> None:
+        if self.dim % self.num_heads or (self.dim // self.num_heads) % 2:
+            raise ValueError(f"dim {self.dim} does not split into {self.num_heads} heads of even width")
+
+    def check_ranks(self, ranks: int) -> None:
+        """See that every rank gets as many heads. ValueError."""
+        if self.num_heads % ranks:
+            raise ValueError(f"{self.num_heads} heads cannot be split over {ranks} ranks")
+
+    @property
+    def head_width(self) -> int:
+        """Channels of one head."""
+        return self.dim // self.num_heads
+
+
+@dataclass(frozen=True)
+class AudioCondition:
+    """Keys and values of this rank's latent frames, one entry a block, and the faces where two people speak."""
+
+    tokens: RankTokens
+    voices: list[KeysValues]
+    faces: Tensor | None  # [3, per_frame] of 0 and 1
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the blocks attend to besides their own tokens, constant over a chunk: keys and values, one entry a block.
+
+    The three parts are separate because they live differently, a text's and a still picture's for the whole job, a
+    chunk's audio for the chunk, and because the passes of a step share them: (text, audio), (negative, audio),
+    (negative, null). At 480 a text holds 0.42 GB in bf16, a picture 0.21 GB, one voice 0.55 GB over all ranks.
+    """
+
+    text: list[KeysValues]
+    image: list[KeysValues]
+    audio: AudioCondition
 
 
 class ImageTokens(nn.Module):
@@ -32,6 +95,68 @@ class ImageTokens(nn.Module):
         self.proj = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, dim), nn.LayerNorm(dim)
         )
+
+
+class AudioTokens(nn.Module):
+    """Parameters under their published names: proj1 for the first latent frame, proj1_vf for the others."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        entry = config.audio_layers * config.audio_dim
+        inner = config.intermediate_dim
+        self.shape = (config.context_tokens, config.output_dim)
+        self.proj1 = nn.Linear(AUDIO_WINDOW * entry, inner)
+        self.proj1_vf = nn.Linear(AUDIO_GROUP * entry, inner)
+        self.proj2 = nn.Linear(inner, inner)
+        self.proj3 = nn.Linear(inner, config.context_tokens * config.output_dim)
+        self.norm = nn.LayerNorm(config.output_dim)  # eps 1e-5, unlike the blocks'
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Take windows [A, F, 5, layers, width], F = 4 (T - 1) + 1 -> [T, A * Na, Da], first voice first."""
+        first = self.proj1(audio[:, :1].flatten(2))  # [A, 1, inner]
+        fours = audio[:, 1:].unflatten(1, (-1, 4))  # [A, T - 1, 4, 5, layers, width]
+        # Of four frames: what came before the first one, the middle of each, what comes after the last one.
+        entries = torch.cat((fours[:, :, 0, :3], fours[:, :, 1:3, 2], fours[:, :, 3, 2:]), dim=2)
+        h = torch.cat((first, self.proj1_vf(entries.flatten(2))), dim=1).relu()  # [A, T, inner]
+        h = self.proj3(self.proj2(h).relu())
+        tokens = self.norm(h.unflatten(-1, self.shape))  # [A, T, Na, Da]
+        return tokens.transpose(0, 1).flatten(1, 2)
+
+
+class Block(nn.Module):
+    """Parameters under their published names; `norm_x` and `audio_cross_attn` are the audio adapter's."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        dim, heads = config.dim, config.num_heads
+        self.modulation = nn.Parameter(torch.empty(1, 6, dim))
+        self.self_attn = SelfAttention(dim, heads)
+        self.norm3 = nn.LayerNorm(dim, EPS)
+        self.cross_attn = CrossAttention(dim, heads)
+        self.norm_x = nn.LayerNorm(dim, EPS)
+        self.audio_cross_attn = AudioAttention(dim, heads, config.output_dim)
+        self.ffn = nn.Sequential(nn.Linear(dim, config.ffn_dim), nn.GELU("tanh"), nn.Linear(config.ffn_dim, dim))
+
+    def forward(
+        self,
+        x: Tensor,
+        time: Tensor,
+        rotation: Rotation,
+        text: KeysValues,
+        image: KeysValues,
+        voices: KeysValues,
+        faces: Tensor | None,
+        tokens: RankTokens,
+        group: Group,
+    ) -> Tensor:
+        """Take x [share, D] -> [share, D]; time [6, D] float32; faces [3, per_frame] where two people speak."""
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation[0].float() + time
+        attended, scores = self.self_attn(modulated(x, shift1, scale1), rotation, tokens, group, faces)
+        x = gated_sum(x, attended, gate1)
+        x = x + self.cross_attn(self.norm3(x), text, image)
+        position = None if scores is None else token_positions(scores, group)
+        x = x + self.audio_cross_attn(self.norm_x(x), voices, position, tokens)
+        return gated_sum(x, self.ffn(modulated(x, shift2, scale2)), gate2)
 
 
 class Head(nn.Module):
@@ -53,8 +178,7 @@ class Transformer(nn.Module):
 
     def __init__(self, config: TransformerConfig, group: Group) -> None:
         super().__init__()
-        if config.num_heads % group.size:
-            raise ValueError(f"{config.num_heads} heads cannot be split over {group.size} ranks")
+        config.check_ranks(group.size)
         self.config = config
         self.group = group
         dim = config.dim
@@ -145,6 +269,21 @@ class Transformer(nn.Module):
     def _in_weight_type(self, x: Tensor) -> Tensor:
         weight = self.patch_embedding.weight
         return x.to(weight.device, weight.dtype)
+
+
+def plain_norm(x: Tensor) -> Tensor:
+    """Norm without weights, float32 inside, in x's type."""
+    return layer_norm(x, x.shape[-1:], eps=EPS)
+
+
+def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Make norm(x) * (1 + scale) + shift in float32, in x's type."""
+    return (plain_norm(x).float() * (1 + scale) + shift).to(x.dtype)
+
+
+def gated_sum(x: Tensor, change: Tensor, gate: Tensor) -> Tensor:
+    """Make x + gate * change in float32, in x's type."""
+    return (x.float() + gate * change.float()).to(x.dtype)
 
 
 def patches_of(x: Tensor) -> Tensor:

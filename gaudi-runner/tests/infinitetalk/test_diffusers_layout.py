@@ -10,11 +10,9 @@ import pytest
 import torch
 from parity_data import uniform
 
-from pipeline.infinitetalk.condition import Condition
-from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.encoders.published import load_encoders
-from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.model import Condition, Transformer, TransformerConfig
 from pipeline.infinitetalk.weights.diffusers_layout import published_config, published_name
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import WeightsError, check_weights, is_adapter

@@ -12,9 +12,8 @@ from parity_data import cases, needs_parity, uniform
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.infinitetalk.condition import Condition
-from pipeline.infinitetalk.config import TransformerConfig
-from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.model import Condition, Transformer, TransformerConfig
+from pipeline.infinitetalk.weights.config_file import config_of
 from pipeline.rank.group import Group
 
 from .gloo import on_ranks
@@ -32,7 +31,7 @@ def by_name(case: dict[str, Any]) -> str:
 
 def load(case: dict[str, Any], weights: dict[str, Tensor], group: Group) -> Transformer:
     """The case's model with its weights."""
-    model = Transformer.on_meta(TransformerConfig.from_published(case["config"]), group)
+    model = Transformer.on_meta(config_of(case["config"]), group)
     model.load_state_dict(weights, assign=True, strict=True)
     return model
 
@@ -116,7 +115,7 @@ def test_ranks_agree_with_the_reference_and_each_other(number: int, size: int, s
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[by_name(case) for case in CASES])
 def test_only_heads_travel_and_the_output_once(number: int, size: int, split_over_ranks: Split) -> None:
     case = CASES[number]
-    config, (_, frames, height, width) = TransformerConfig.from_published(case["config"]), case["latent"]
+    config, (_, frames, height, width) = config_of(case["config"]), case["latent"]
     if config.num_heads % size:
         pytest.skip(f"{size} ranks do not divide this case's heads: refused, see below")
     count = frames * height * width // 4

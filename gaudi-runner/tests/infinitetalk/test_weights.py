@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.infinitetalk.config import TransformerConfig
 from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.weights.config_file import read_config
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, WeightsError, check_weights
 from pipeline.rank.group import Group
@@ -21,7 +21,7 @@ WEIGHT = "blocks.0.self_attn.q.weight"
 
 
 def on_meta(folder: ModelFolder) -> Transformer:
-    return Transformer.on_meta(TransformerConfig.read(folder.config), Group())
+    return Transformer.on_meta(read_config(folder.config), Group())
 
 
 def problems_of(folder: ModelFolder) -> list[str]:
