@@ -11,7 +11,6 @@ from pipeline.infinitetalk.device import fused_attention
 from pipeline.infinitetalk.parallel import RankTokens
 from pipeline.infinitetalk.ref_attn_map import VOICE_POSITIONS, face_scores
 from pipeline.infinitetalk.rotary import Rotation, line_rotation, rotate
-from pipeline.rank.group import Group
 
 
 class KeysValues(NamedTuple):
@@ -66,18 +65,16 @@ class SelfAttention(nn.Module):
         self.norm_k = RMSNorm(dim)
 
     def forward(
-        self, z: Tensor, rotation: Rotation, tokens: RankTokens, group: Group, faces: Tensor | None
+        self, z: Tensor, rotation: Rotation, tokens: RankTokens, faces: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Attend from z [share, D] -> [share, D]; with `faces` [3, per_frame] also each token's scores [3, share]."""
         q = rotate(self._heads(self.norm_q(self.q(z))), rotation)
         k = rotate(self._heads(self.norm_k(self.k(z))), rotation)
         qkv = torch.stack((q, k, self._heads(self.v(z))), dim=1)  # [share, 3, n, d]
-        qkv = group.all_to_all(qkv, scatter=2, gather=0, gathered=tokens.grid.count)  # [count, 3, n / ranks, d]
-        q, k, v = qkv.unbind(1)
+        q, k, v = tokens.to_heads(qkv).unbind(1)  # [count, n / ranks, d] each
         out = attend(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0)).squeeze(0)  # [count, n / ranks, d]
-        scores = None if faces is None else face_scores(q, k, faces, self.heads, tokens, group)
-        out = group.all_to_all(out, scatter=0, gather=1, gathered=self.heads)  # [share, n, d]
-        return self.o(out.flatten(1)), scores
+        scores = None if faces is None else face_scores(q, k, faces, tokens)
+        return self.o(tokens.from_heads(out, self.heads).flatten(1)), scores
 
     def _heads(self, z: Tensor) -> Tensor:
         return z.unflatten(-1, (self.heads, -1))

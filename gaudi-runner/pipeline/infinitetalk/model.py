@@ -7,7 +7,9 @@ initialised here, only to be overwritten.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +87,28 @@ class Condition:
     image: list[KeysValues]
     audio: AudioCondition
 
+    def by_block(self) -> Iterator[Context]:
+        """Yield each block's part."""
+        for text, image, voices in zip(self.text, self.image, self.audio.voices, strict=True):
+            yield Context(text, image, voices)
+
+
+class Context(NamedTuple):
+    """What one block attends to besides its own tokens."""
+
+    text: KeysValues
+    image: KeysValues
+    voices: KeysValues
+
+
+class Shared(NamedTuple):
+    """What all blocks of a forward pass are given alike."""
+
+    time: Tensor  # [6, D] float32
+    rotation: Rotation
+    tokens: RankTokens
+    faces: Tensor | None  # [3, per_frame] of 0 and 1, where two people speak
+
 
 class ImageTokens(nn.Module):
     """The picture's features, brought to the model's width. Both norms have eps 1e-5, the gelu is exact."""
@@ -137,25 +161,15 @@ class Block(nn.Module):
         self.audio_cross_attn = AudioAttention(dim, heads, config.output_dim)
         self.ffn = nn.Sequential(nn.Linear(dim, config.ffn_dim), nn.GELU("tanh"), nn.Linear(config.ffn_dim, dim))
 
-    def forward(
-        self,
-        x: Tensor,
-        time: Tensor,
-        rotation: Rotation,
-        text: KeysValues,
-        image: KeysValues,
-        voices: KeysValues,
-        faces: Tensor | None,
-        tokens: RankTokens,
-        group: Group,
-    ) -> Tensor:
-        """Take x [share, D] -> [share, D]; time [6, D] float32; faces [3, per_frame] where two people speak."""
+    def forward(self, x: Tensor, shared: Shared, context: Context) -> Tensor:
+        """Take x [share, D] -> [share, D]."""
+        time, rotation, tokens, faces = shared
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation[0].float() + time
-        attended, scores = self.self_attn(modulated(x, shift1, scale1), rotation, tokens, group, faces)
+        attended, scores = self.self_attn(modulated(x, shift1, scale1), rotation, tokens, faces)
         x = gated_sum(x, attended, gate1)
-        x = x + self.cross_attn(self.norm3(x), text, image)
-        position = None if scores is None else token_positions(scores, group)
-        x = x + self.audio_cross_attn(self.norm_x(x), voices, position, tokens)
+        x = x + self.cross_attn(self.norm3(x), context.text, context.image)
+        position = None if scores is None else token_positions(scores, tokens)
+        x = x + self.audio_cross_attn(self.norm_x(x), context.voices, position, tokens)
         return gated_sum(x, self.ffn(modulated(x, shift2, scale2)), gate2)
 
 
@@ -245,18 +259,16 @@ class Transformer(nn.Module):
         x = linear(patches, self.patch_embedding.weight.flatten(1), self.patch_embedding.bias)
         head_time, block_time = self.times(t)
         rotation = grid_rotation(tokens, self.config.head_width, x.device)
+        shared = Shared(block_time, rotation, tokens, condition.audio.faces)
 
         def blocks(x: Tensor) -> Tensor:
-            audio = condition.audio
-            each = zip(self.blocks, condition.text, condition.image, audio.voices, strict=True)
-            for block, text, image, voices in each:
-                x = block(x, block_time, rotation, text, image, voices, audio.faces, tokens, self.group)
+            for block, context in zip(self.blocks, condition.by_block(), strict=True):
+                x = block(x, shared, context)
                 end_graph(x)
             return x
 
         x = blocks(x) if cache is None else cache.through(block_time, x, blocks)
-        out = self.group.gather(self.head(x, head_time), dim=0, gathered=grid.count)  # [count, 4 * 16]
-        return latent_of(out, grid)
+        return latent_of(tokens.joined(self.head(x, head_time)), grid)
 
     def times(self, t: float) -> tuple[Tensor, Tensor]:
         """Embed a time step for the head [D] and the blocks [6, D], in float32 whatever the weights' type."""

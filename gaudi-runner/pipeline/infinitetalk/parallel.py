@@ -1,4 +1,4 @@
-"""Where a token stands: its place in the grid of latent frame, row and column, and the rank that holds it.
+"""How a chunk's tokens are split over the ranks: which of them each holds, and how they travel.
 
 Token s = (frame * rows + row) * columns + column. The ranks hold the tokens in order, in shares as even as can be, so a
 rank's tokens begin and end inside frames.
@@ -6,7 +6,7 @@ rank's tokens begin and end inside frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -48,6 +48,7 @@ class RankTokens:
     grid: TokenGrid
     start: int
     stop: int
+    group: Group = field(compare=False, repr=False)
 
     @classmethod
     def of(cls, grid: TokenGrid, group: Group) -> RankTokens:
@@ -55,7 +56,7 @@ class RankTokens:
         if grid.count < group.size:
             raise ValueError(f"{grid.count} tokens cannot be split over {group.size} ranks")
         mine = group.mine(grid.count)
-        return cls(grid, mine.start, mine.stop)
+        return cls(grid, mine.start, mine.stop, group)
 
     @property
     def share(self) -> int:
@@ -86,3 +87,24 @@ class RankTokens:
         """Undo `by_frame`: [frames, per_frame, ...] -> [share, ...]."""
         before = self.start - self.frames.start * self.grid.per_frame
         return x.flatten(0, 1)[before : before + self.share]
+
+    def to_heads(self, x: Tensor) -> Tensor:
+        """Give every rank all tokens of its own heads: [share, 3, heads, d] -> [count, 3, heads / ranks, d]."""
+        return self.group.all_to_all(x, scatter=2, gather=0, gathered=self.grid.count)
+
+    def from_heads(self, x: Tensor, heads: int) -> Tensor:
+        """Bring the tokens back to their ranks: [count, heads / ranks, d] -> [share, heads, d]."""
+        return self.group.all_to_all(x, scatter=0, gather=1, gathered=heads)
+
+    def over_heads(self, x: Tensor) -> Tensor:
+        """Add up what each rank made of its own heads for all tokens: [count, n] -> [share, n] of the tokens here."""
+        by_rank = self.group.all_to_all(x.unsqueeze(0), scatter=1, gather=0, gathered=self.group.size)
+        return by_rank.sum(0)
+
+    def of_all_ranks(self, x: Tensor) -> Tensor:
+        """Gather one value of each rank, [..] -> [ranks, ..] on all of them."""
+        return self.group.gather(x.unsqueeze(0), dim=0, gathered=self.group.size)
+
+    def joined(self, x: Tensor) -> Tensor:
+        """Gather every rank's tokens, [share, ...] -> [count, ...] on all of them."""
+        return self.group.gather(x, dim=0, gathered=self.grid.count)

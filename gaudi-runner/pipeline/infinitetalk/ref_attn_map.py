@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from pipeline.infinitetalk.parallel import RankTokens
-from pipeline.rank.group import Group
 
 FACE_SPAN = 4.0  # a face's tokens are spread over [0, 4] or [20, 24]
 SECOND_FACE = 20.0
@@ -21,12 +20,13 @@ VOICE_POSITIONS = (2.0, 22.0)
 SLICE_ELEMENTS = 1 << 26
 
 
-def face_scores(q: Tensor, k: Tensor, faces: Tensor, heads: int, tokens: RankTokens, group: Group) -> Tensor:
+def face_scores(q: Tensor, k: Tensor, faces: Tensor, tokens: RankTokens) -> Tensor:
     """Average each token's attention to each face over all heads: [3, share] float32.
 
     q, k: [count, heads / ranks, d], rotated, of this rank's heads. faces: [3, per_frame] of 0 and 1. The softmax of
     a row runs over the keys of latent frame 0 only, so rows can be made slice by slice without changing a bit.
     """
+    heads = q.shape[1] * tokens.group.size
     q = q.transpose(0, 1)  # [n / ranks, count, d]
     k = k[: tokens.grid.per_frame].permute(1, 2, 0)  # [n / ranks, d, P]
     rows = max(1, SLICE_ELEMENTS // (q.shape[0] * tokens.grid.per_frame))
@@ -35,20 +35,17 @@ def face_scores(q: Tensor, k: Tensor, faces: Tensor, heads: int, tokens: RankTok
     for piece in (q * q.shape[-1] ** -0.5).split(rows, dim=1):
         weights = (piece @ k).float().softmax(-1)  # [n / ranks, rows, P]
         slices.append((weights @ share_of_face).sum(0))  # [rows, 3]
-    summed = torch.cat(slices).unsqueeze(0)  # [1, count, 3] over this rank's heads
-    by_rank = group.all_to_all(summed, scatter=1, gather=0, gathered=group.size)  # [ranks, share, 3]
-    return by_rank.sum(0).T / heads
+    return tokens.over_heads(torch.cat(slices)).T / heads
 
 
-def token_positions(scores: Tensor, group: Group) -> Tensor:
+def token_positions(scores: Tensor, tokens: RankTokens) -> Tensor:
     """Turn scores [3, share] into places on the line [share]: [0, 4] for person 1, [20, 24] for person 2, else 12.
 
     The class is decided on the raw scores; the place within it on scores scaled to the least and greatest of
     **all** tokens, of all ranks and frames.
     """
     people = scores[:2]
-    here = torch.stack((people.amin(-1), people.amax(-1))).unsqueeze(0)
-    bounds = group.gather(here, dim=0, gathered=group.size)  # [ranks, 2, 2]
+    bounds = tokens.of_all_ranks(torch.stack((people.amin(-1), people.amax(-1))))  # [ranks, 2, 2]
     least, greatest = bounds[:, 0].amin(0).unsqueeze(-1), bounds[:, 1].amax(0).unsqueeze(-1)  # [2, 1]
     first, second = FACE_SPAN * (people - least) / (greatest - least + 1e-8)
     owner = scores.argmax(0)
