@@ -37,6 +37,15 @@ class Reference(Protocol):
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What a forward pass is made for: pixels, multiples of 16, and 4n + 1 frames."""
+
+    height: int
+    width: int
+    frames: int
+
+
+@dataclass(frozen=True)
 class Conditions:
     """What one chunk is made from. All but `reference` are the same on every rank."""
 

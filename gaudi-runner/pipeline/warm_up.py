@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from pipeline.engine import Conditions, Engine
+from pipeline.engine import Conditions, Engine, Shape
 from pipeline.guidance import BOTH
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
 from pipeline.voices.signals import Sound
 
 FPS = 25
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a pass is made for: pixels, multiples of 16, and 4n + 1 frames."""
-
-    height: int
-    width: int
-    frames: int
-
-
-# A whole chunk in the bucket of square pictures, so that its speed is that of real videos.
-STANDARD = Shape(640, 640, 81)
-# Where graphs are compiled for each shape: whole chunks of the pictures that people have, square and 16:9 either way.
-# Other buckets are compiled with their first video.
-COMMON = (STANDARD, Shape(448, 896, 81), Shape(832, 448, 81))
-# For a model on a CPU: attention over the standard shape's 33,600 tokens takes 100 s there even with tiny weights.
-SMALL = Shape(128, 128, 5)
-# For the demo, whose passes take as long as their tokens are many, but which draws first: 0.02 s a frame.
-DRAWN = Shape(640, 640, 17)
 
 
 def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[], None]) -> tuple[float, int]:

@@ -11,7 +11,7 @@ import torch
 from parity_data import uniform
 from torch import Tensor
 
-from pipeline.engine import Engine
+from pipeline.engine import Engine, Shape
 from pipeline.guidance import Sampling
 from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.engine import InfiniteTalkEngine
@@ -22,7 +22,7 @@ from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
 from pipeline.stream import Prepared, Video, stream
 from pipeline.voices.signals import Sound
-from pipeline.warm_up import Shape, pass_through_vae
+from pipeline.warm_up import pass_through_vae
 
 from .gloo import on_ranks
 

@@ -10,6 +10,7 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor
 
 from pipeline.engine import GoOn
+from pipeline.infinitetalk.device import wait_for
 from pipeline.infinitetalk.encoders.fill import fill
 
 
@@ -47,7 +48,7 @@ class LatentCoder:
         """
 
         def finished(_coder: torch.nn.Module, _given: object, made: Tensor) -> None:
-            made[0, 0, 0, 0, 0].item()  # waits for the device
+            wait_for(made)
             go_on()
 
         hooks = [coder.register_forward_hook(finished) for coder in (self.model.encoder, self.model.decoder)]
