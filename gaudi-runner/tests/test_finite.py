@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from linear_engine import LinearDenoiser, LinearEngine, LinearReference
-from parity_data import uniform
 from torch import Tensor
 
 from pipeline.engine import Conditions, GoOn, Pass
@@ -15,6 +13,8 @@ from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
 from pipeline.stream import Prepared, Video, stream
+from support.linear_engine import LinearDenoiser, LinearEngine, LinearReference
+from support.parity_data import uniform
 
 
 class Spoiled(LinearEngine):

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from infinitetalk.gloo import on_ranks
-from orders import make_inputs, order
 from torch import Tensor
 
 from pipeline.demo.engine import DemoEngine
@@ -16,6 +14,8 @@ from pipeline.rank import made_by_lead as lead
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
 from pipeline.render import agree_on_inputs
+from support.gloo import on_ranks
+from support.orders import make_inputs, order
 
 
 class InPieces(DemoEngine):

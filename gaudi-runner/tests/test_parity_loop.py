@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from linear_engine import LinearEngine, LinearReference
-from parity_data import PARITY_DIR, cases, needs_parity, uniform
 
 from pipeline.guidance import Sampling, timesteps
 from pipeline.pictures.colour import ColourReference
@@ -15,6 +13,8 @@ from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
 from pipeline.state.checkpoint import State
 from pipeline.stream import Prepared, Video, stream
+from support.linear_engine import LinearEngine, LinearReference
+from support.parity_data import PARITY_DIR, cases, needs_parity, uniform
 
 pytestmark = needs_parity
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from linear_engine import LinearEngine, LinearReference
-from parity_data import uniform
 from torch import Tensor
 
 from pipeline.guidance import Sampling
@@ -16,6 +14,8 @@ from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
 from pipeline.rank.group import Group
 from pipeline.stream import Prepared, Video, stream
+from support.linear_engine import LinearEngine, LinearReference
+from support.parity_data import uniform
 
 
 def test_chunks_are_those_of_the_table() -> None:

@@ -9,8 +9,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from orders import make_inputs, order
-from rank_group import RankGroup, digests, heard_of
+
+from support.orders import make_inputs, order
+from support.rank_group import RankGroup, digests, heard_of
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from parity_data import uniform
 from torch import Tensor
 
 from pipeline.engine import Engine, Shape
@@ -23,8 +22,8 @@ from pipeline.rank.stopping import Aborted
 from pipeline.stream import Prepared, Video, stream
 from pipeline.voices.signals import Sound
 from pipeline.warm_up import pass_through_vae
-
-from .gloo import on_ranks
+from support.gloo import on_ranks
+from support.parity_data import uniform
 
 SIDE = 32
 PLAN = Plan(frames=13, chunk_frames=9, motion_frames=5, chunks=2, last_frames=9)

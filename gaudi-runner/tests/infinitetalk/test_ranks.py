@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from orders import make_inputs, order
-from rank_group import RankGroup
 
 from pipeline.engine import CannotStart
 from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from support.orders import make_inputs, order
+from support.rank_group import RankGroup
 
 SMALL = {"width": 64, "height": 64, "steps": 2}
 

@@ -14,8 +14,7 @@ from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.tea_cache import PassCache
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, check_weights
-
-from .test_weights import CPU, on_meta
+from support.weights import CPU, on_meta
 
 STEPS, THRESHOLD = 40, 0.2
 POLYNOMIALS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from parity_data import PARITY_DIR, cases, needs_parity, uniform, uniform64
 from PIL import Image
 
 from pipeline.pictures.colour import ColourReference
@@ -13,6 +12,7 @@ from pipeline.pictures.fit import fit_picture
 from pipeline.pictures.masks import person_masks
 from pipeline.voices.loudness import loudness_gain
 from pipeline.voices.signals import Sound
+from support.parity_data import PARITY_DIR, cases, needs_parity, uniform, uniform64
 
 pytestmark = needs_parity
 RECORDED = cases("encoders_cases.json") or {"pictures": {"cases": [], "colour_cases": []}, "audio": {"loudness": []}}

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import torch
-from infinitetalk.gloo import on_ranks
-from linear_engine import LinearReference
-from parity_data import uniform
 
 from pipeline.demo.engine import DemoEngine
 from pipeline.engine import GoOn
@@ -17,6 +14,9 @@ from pipeline.rank import made_by_lead as lead
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
 from pipeline.stream import Prepared, Video, stream
+from support.gloo import on_ranks
+from support.linear_engine import LinearReference
+from support.parity_data import uniform
 
 
 def make_in_pieces(group: Group, pieces: int) -> list[object]:

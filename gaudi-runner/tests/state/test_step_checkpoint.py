@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from orders import make_inputs, order
-from rank_group import RankGroup, digests, heard_of
 
 from pipeline.state.state_file import NotWhole, read_state_file, write_state_file
 from pipeline.state.step_checkpoint import FILE, StepCheckpoint, read_steps
+from support.orders import make_inputs, order
+from support.rank_group import RankGroup, digests, heard_of
 
 SAID = order(frames=150, steps=120)
 OWN = {"seed": 1, "engine": "e"}

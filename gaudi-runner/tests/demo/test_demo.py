@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from orders import draw_reference, make_inputs, order, syllables
 from PIL import Image, ImageFilter
 
 from pipeline.demo.cosine_vae import CosineVae
@@ -24,6 +23,7 @@ from pipeline.prepare import prepare
 from pipeline.rank.group import Group
 from pipeline.stream import Video, stream
 from pipeline.voices.signals import Sound
+from support.orders import draw_reference, make_inputs, order, syllables
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:

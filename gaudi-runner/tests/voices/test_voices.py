@@ -8,13 +8,13 @@ import numpy as np
 import pyloudnorm
 import pytest
 import torch
-from orders import syllables, write_voice
 
 from pipeline.order import OrderRejected
 from pipeline.voices.embedding import Embedding
 from pipeline.voices.loudness import integrated_loudness, loudness_gain
 from pipeline.voices.signals import Sound, WavFile, blocks, place_voices
 from pipeline.voices.windows import chunk_windows
+from support.orders import syllables, write_voice
 
 
 @pytest.mark.parametrize("seconds", [0.4, 0.449, 0.45, 1.0, 29.95, 30.0, 30.07, 61.3])

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from parity_data import cases, needs_parity, uniform
 from torch import Tensor
 from torch.nn.functional import interpolate
 from transformers import Wav2Vec2Config
@@ -18,8 +17,7 @@ from pipeline.infinitetalk.encoders.speech_features import NormalizedSignal, Spe
 from pipeline.infinitetalk.encoders.text import build_umt5, clean
 from pipeline.infinitetalk.encoders.voice import VoiceEncoder, at_frames
 from pipeline.voices.signals import Sound
-
-from .parity import arrays, parameters
+from support.parity_data import arrays, cases, needs_parity, parameters, uniform
 
 CPU = torch.device("cpu")
 DESCRIBED = cases("encoders_cases.json") or {}

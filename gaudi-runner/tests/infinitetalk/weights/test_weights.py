@@ -9,35 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.infinitetalk.model import Transformer
-from pipeline.infinitetalk.weights.config_file import read_config
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, WeightsError, check_weights
-from pipeline.rank.group import Group
+from support.weights import CPU, WEIGHT, loaded, on_meta, problems_of
 
-CPU = torch.device("cpu")
 FIRST = "diffusion_pytorch_model-00001-of-00002.safetensors"
-WEIGHT = "blocks.0.self_attn.q.weight"
-
-
-def on_meta(folder: ModelFolder) -> Transformer:
-    return Transformer.on_meta(read_config(folder.config), Group())
-
-
-def problems_of(folder: ModelFolder) -> list[str]:
-    with pytest.raises(WeightsError) as raised:
-        check_weights(on_meta(folder), folder)
-    return raised.value.problems
-
-
-def loaded(folder: ModelFolder, *variants: Variant) -> dict[str, Tensor]:
-    """The parameters after these variants were put in place, one after the other."""
-    model, placed = on_meta(folder), None
-    weights = check_weights(model, folder)
-    for variant in variants or (Variant(),):
-        weights.place(model, variant, placed, CPU, torch.float32)
-        placed = variant
-    return dict(model.named_parameters())
 
 
 def change(path: Path, **tensors: Tensor | None) -> None:

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from parity_data import uniform
 from torch import Tensor
 
 from pipeline.engine import Conditions, GoOn, Pass, Signal
+from support.parity_data import uniform
 
 MIX = uniform("stub.vae.mix", (16, 3))
 

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from parity_data import cases, needs_parity, uniform
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.infinitetalk.model import Condition, Transformer, TransformerConfig
 from pipeline.infinitetalk.weights.config_file import config_of
 from pipeline.rank.group import Group
-
-from .gloo import on_ranks
-from .parity import arrays, parameters
+from support.gloo import on_ranks
+from support.parity_data import arrays, cases, needs_parity, parameters, uniform
 
 CASES = cases("dit_cases.json")
 SIZES = (1, 2, 4, 8)

@@ -16,7 +16,7 @@ from pipeline.pictures.fit import ORIENTATION, cover, upright
 from pipeline.pictures.masks import person_masks, token_masks
 from pipeline.pictures.reference import StillReference
 
-TOKEN_GRID = Path(__file__).parents[2] / "test/fixtures/token-grid.json"
+TOKEN_GRID = Path(__file__).parents[3] / "test/fixtures/token-grid.json"
 
 
 def turned(orientation: int, kind: str = "PNG") -> bytes:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from parity_data import uniform
 
 from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.encoders.published import load_encoders
@@ -17,9 +16,9 @@ from pipeline.infinitetalk.weights.diffusers_layout import published_config, pub
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import WeightsError, check_weights, is_adapter
 from pipeline.rank.group import Group
+from support.parity_data import uniform
+from support.weights import loaded, on_meta
 from tools.tiny_diffusers import to_diffusers, transformer_of
-
-from .test_weights import loaded, on_meta
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, check_weights
-
-from .test_weights import CPU, WEIGHT, loaded, on_meta, problems_of
+from support.weights import CPU, WEIGHT, loaded, on_meta, problems_of
 
 QUALITY, FAST, TURBO = Variant(), Variant(preset="fast"), Variant(preset="turbo")
 
