@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.denoise import Hooks
 from pipeline.engine import Engine, GoOn
 from pipeline.guidance import Sampling
 from pipeline.handover import Handover
@@ -76,17 +77,17 @@ def render(
     with Handover(directory, order, given.identity, video.colour_strength, announce, control.beat) as handover:
         keeps_steps = group.leads and not sampling.remembers
         with StepCheckpoint(directory, given.identity, handover.settled) if keeps_steps else nullcontext() as steps:
-            for chunk in stream(
+            hooks = Hooks(before_step, steps.after_step, go_on) if steps else Hooks(before_step, go_on=go_on)
+            chunks = stream(
                 engine,
                 group,
                 video,
-                given.prepared,
-                given.resume,
-                before_step,
-                given.inside,
-                steps.after_step if steps else None,
-                go_on,
-            ):
+                prepared=given.prepared,
+                resume=given.resume,
+                inside=given.inside,
+                hooks=hooks,
+            )
+            for chunk in chunks:
                 if group.leads:
                     handover.take(chunk)
                 progress.chunk_done(chunk.index)

@@ -1,19 +1,19 @@
 """The streaming loop: a video as a generator of chunks, each started from the end of the one before.
 
-One loop for every engine. Its numbers are those of the reference (parity/README.md, "The streaming loop"); what it
-leaves out is work without effect: the condition and CLIP features of a still picture are made once.
+One loop for every engine. Its numbers are those of the reference; what it leaves out is work without effect: the
+condition and CLIP features of a still picture are made once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from pipeline.denoise import denoise
+from pipeline.denoise import NO_HOOKS, Hooks, denoise
 from pipeline.engine import Conditions, Engine, GoOn, Reference
 from pipeline.finite import finite
 from pipeline.guidance import Sampling
@@ -62,22 +62,19 @@ def stream(
     engine: Engine,
     group: Group,
     video: Video,
+    *,
     prepared: Prepared | None,
-    resume: State | None,
-    before_step: Callable[[int, int], None],
+    resume: State | None = None,
     inside: Steps | None = None,
-    after_step: Callable[[int, int, Tensor], None] | None = None,
-    go_on: GoOn = lambda: None,
+    hooks: Hooks = NO_HOOKS,
 ) -> Iterator[Chunk]:
     """Render chunk after chunk, from `resume` on, the first of them from `inside` on. `prepared` on rank 0 only.
 
-    Every rank iterates; `before_step(chunk, step)` is called by all of them and may raise to stop them together. So is
-    `go_on`, after each piece of what rank 0 makes alone.
-    `after_step(chunk, finished, latent)` sees a latent that the next step changes.
+    Every rank iterates.
     """
     plan = video.plan
     generator = torch.Generator().manual_seed(video.seed)
-    conditions = _ChunkConditions(engine, group, video, prepared, go_on)
+    conditions = _ChunkConditions(engine, group, video, prepared, hooks.go_on)
     motion: Tensor | None = None
     first = 0
     if resume is not None:
@@ -91,27 +88,19 @@ def stream(
             motion = given.y[4:, :1]
         shape = (engine.latent_channels, *given.y.shape[1:])
         # Drawn for a chunk that goes on as well: the next chunk's noise follows it.
-        latent = torch.randn(shape, generator=generator, dtype=torch.float32).to(engine.device)
-        finished = 0
+        start = Steps(index, 0, torch.randn(shape, generator=generator, dtype=torch.float32))
         if inside is not None and inside.chunk == index:
-            latent, finished = inside.latent.to(engine.device), inside.finished
-        latent = denoise(
-            engine.denoiser(given, go_on),
-            latent,
-            motion,
-            video.sampling,
-            partial(before_step, index),
-            finished,
-            partial(after_step, index) if after_step is not None else None,
-            f"the latent of chunk {index}",
-        )
+            start = inside
+        start = replace(start, latent=start.latent.to(engine.device))
+        # Not kept: what the denoiser holds on the device is let go before the VAE runs.
+        latent = denoise(engine.denoiser(given, hooks.go_on), video.sampling, start=start, motion=motion, hooks=hooks)
 
-        decoded = made_by_lead(group, partial(_decoded, engine, video, latent, index, conditions.colours), go_on)
+        decoded = made_by_lead(group, partial(_decoded, engine, video, latent, index, conditions.colours), hooks.go_on)
         frames, motion = decoded or (None, None)
         if index + 1 < plan.chunks:
             motion = group.from_lead(motion, engine.device)
         new = frames[:, plan.emitted(index)] if frames is not None else None
-        del decoded, frames, latent
+        del decoded, frames, latent, start
         yield Chunk(index, new, conditions.colours, State(index + 1, generator.get_state(), motion))
 
 
@@ -146,16 +135,16 @@ class _ChunkConditions:
         y = y[:, : plan.latents(index)].contiguous()
         (audio,) = self._spread(partial(self._of_voices, index))
         return Conditions(
-            self._text,
-            self._negative_text,
-            clip,
-            y,
-            audio,
-            self._masks,
-            start,
-            self._video.fps,
-            prepared.reference if prepared else None,
-            self._video.sampling.tea_cache,
+            text=self._text,
+            negative_text=self._negative_text,
+            clip=clip,
+            y=y,
+            audio=audio,
+            masks=self._masks,
+            start=start,
+            fps=self._video.fps,
+            reference=prepared.reference if prepared else None,
+            tea_cache=self._video.sampling.tea_cache,
         )
 
     def _of_video(self, prepared: Prepared, go_on: GoOn) -> dict[str, Tensor]:

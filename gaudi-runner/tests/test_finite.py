@@ -72,7 +72,7 @@ def test_the_job_ends_where_a_number_is_lost(part: str, call: int, message: str)
     prepared = Prepared(LinearReference(False), [embedding], person_masks(1, 32, 32, 32, 32), "hello", "neg")
     video = Video(plan_chunks(30, 25, 9), Sampling(2, 5.0, 5.0, 4.0), 3, 25, colour_strength=0.0)
     with pytest.raises(NotANumber, match=f"^{message}$"):
-        list(stream(Spoiled(part, call), Group(), video, prepared, None, lambda chunk, step: None))
+        list(stream(Spoiled(part, call), Group(), video, prepared=prepared))
 
 
 def test_voices_that_are_not_finite_are_told_with_their_chunk() -> None:
@@ -81,7 +81,7 @@ def test_voices_that_are_not_finite_are_told_with_their_chunk() -> None:
     prepared = Prepared(LinearReference(True), [embedding], person_masks(1, 32, 32, 32, 32), "hello", "neg")
     video = Video(plan_chunks(30, 25, 9), Sampling(2, 5.0, 5.0, 4.0), 3, 25)
     with pytest.raises(NotANumber, match="the voice features of chunk 1 are not finite"):
-        list(stream(LinearEngine(), Group(), video, prepared, None, lambda chunk, step: None))
+        list(stream(LinearEngine(), Group(), video, prepared=prepared))
 
 
 def test_what_is_finite_is_given_back() -> None:

@@ -40,7 +40,7 @@ def render(case: dict, resume: State | None = None) -> tuple[torch.Tensor, list[
     plan = plan_chunks(frames, case["frame_num"], case["motion_frame"], last_lengths=())
     video = Video(plan, sampling, case["seed"], 25, colour_strength=STRENGTH)
     out, states = [], []
-    for chunk in stream(engine, Group(), video, prepared, resume, lambda chunk, step: None):
+    for chunk in stream(engine, Group(), video, prepared=prepared, resume=resume):
         assert chunk.frames is not None
         assert chunk.colours is not None
         out.extend(chunk.colours.correct(frame, STRENGTH) for frame in chunk.frames.unbind(1))

@@ -21,6 +21,7 @@ from pipeline.pictures.fit import fit_picture
 from pipeline.plan import plan_chunks
 from pipeline.prepare import prepare
 from pipeline.rank.group import Group
+from pipeline.state.step_checkpoint import Steps
 from pipeline.stream import Video, stream
 from pipeline.voices.signals import Sound
 from support.orders import draw_reference, make_inputs, order, syllables
@@ -61,7 +62,7 @@ def test_the_denoiser_arrives_where_its_guide_points(guide: float) -> None:
     sampling = Sampling(8, 5.0, 5.0, guide)
     noise = torch.randn(32, 3, 4, 4, generator=torch.Generator().manual_seed(1))
     motion = torch.full((32, 1, 4, 4), 0.7)
-    latent = denoise(DemoDenoiser(Group(), silent, speaking), noise, motion, sampling, lambda step: None)
+    latent = denoise(DemoDenoiser(Group(), silent, speaking), sampling, start=Steps(0, 0, noise), motion=motion)
     assert torch.equal(latent[:, :1], motion)
     torch.testing.assert_close(latent[:, 1:], (silent + guide * speaking)[:, 1:], atol=2e-3, rtol=0)
 
@@ -73,7 +74,7 @@ def test_a_latent_that_is_not_finite_is_told_with_its_step() -> None:
 
     sampling = Sampling(3, 1.0, 1.0, 1.0)
     with pytest.raises(NotANumber, match="after step 2 of 3"):
-        denoise(Broken(), torch.zeros(4, 3, 2, 2), torch.zeros(4, 1, 2, 2), sampling, lambda step: None)
+        denoise(Broken(), sampling, start=Steps(0, 0, torch.zeros(4, 3, 2, 2)), motion=torch.zeros(4, 1, 2, 2))
 
 
 def test_guides_of_one_take_one_pass() -> None:
@@ -89,7 +90,7 @@ def rendered(directory: Path, **changes: object) -> tuple[torch.Tensor, torch.Te
     prepared = prepare(engine, said, directory, lambda: None)
     sampling = Sampling(said.steps, said.shift, said.text_guide, said.audio_guide)
     video = Video(plan_chunks(said.frames), sampling, said.seed, said.fps)
-    chunks = stream(engine, Group(), video, prepared, None, lambda chunk, step: None)
+    chunks = stream(engine, Group(), video, prepared=prepared)
     return torch.cat([chunk.frames for chunk in chunks], 1), next(iter(prepared.reference.frames(0, 1)))
 
 

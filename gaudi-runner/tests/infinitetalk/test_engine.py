@@ -55,7 +55,7 @@ def render(engine: Engine, group: Group, voices: int) -> np.ndarray:
         embeddings = [torch.cat(list(engine.embed_voice(signal, PLAN.frames, 25))) for signal in signals]
         prepared = Prepared(Still(), embeddings, masks, "a prompt", "its opposite")
     video = Video(PLAN, Sampling(steps=2, shift=7.0, text_guide=5.0, audio_guide=4.0), seed=7, fps=25)
-    chunks = [chunk.frames for chunk in stream(engine, group, video, prepared, None, lambda _chunk, _step: None)]
+    chunks = [chunk.frames for chunk in stream(engine, group, video, prepared=prepared)]
     return torch.cat(chunks, 1).numpy() if group.leads else np.zeros(0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from pipeline.demo.engine import DemoEngine
+from pipeline.denoise import Hooks
 from pipeline.engine import GoOn
 from pipeline.finite import NotANumber
 from pipeline.guidance import Sampling
@@ -70,7 +71,7 @@ def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, i
             prepared = Prepared(LinearReference(False), [embedding], person_masks(1, 32, 32, 32, 32), "hello", "neg")
         video = Video(plan_chunks(30, 25, 9), Sampling(2, 5.0, 5.0, 4.0), 3, 25)
         try:
-            for _ in stream(DemoEngine(group), group, video, prepared, None, lambda chunk, step: None, go_on=go_on):
+            for _ in stream(DemoEngine(group), group, video, prepared=prepared, hooks=Hooks(go_on=go_on)):
                 chunks += 1
         except Aborted:
             pass
