@@ -28,7 +28,7 @@ from pipeline.engines import Chosen, add_engine_arguments, choose_engine
 from pipeline.failures import message_of, reason_of
 from pipeline.order import OrderRejected
 from pipeline.rank.control import Control, RunnerGone
-from pipeline.rank.group import Group
+from pipeline.rank.group import Group, PeerLost, among_peers
 from pipeline.rank.lifetime import die_with_parent, give_back_freed_memory, keep_freed_memory
 from pipeline.rank.stopping import Aborted
 from pipeline.render import render
@@ -55,8 +55,9 @@ def main() -> None:
     serving = False
     try:
         chosen = choose_engine(options)
-        dist.init_process_group(chosen.backend, timeout=COLLECTIVE_TIMEOUT)
-        group = Group()
+        with among_peers():
+            dist.init_process_group(chosen.backend, timeout=COLLECTIVE_TIMEOUT)
+            group = Group()
         with torch.inference_mode():
             engine = chosen.load(group)
             announce_ready(engine, group, chosen, control)
@@ -67,7 +68,7 @@ def main() -> None:
     except Exception as error:
         # The others hang in a collective until we are gone, so: say why, and go.
         traceback.print_exc()
-        if "gloo" in str(error) or "by peer" in str(error) or "Broken pipe" in str(error):
+        if isinstance(error, PeerLost):
             time.sleep(PEER_SECONDS)  # another rank went first: its word is the one that explains
         reason = reason_of(error, serving)
         control.send("failed", rank=control.rank, job=job[0], reason=reason, message=message_of(error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -9,6 +11,21 @@ import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
+
+
+class PeerLost(RuntimeError):
+    """Another rank has ended or cannot be reached: what that one said is what explains it."""
+
+
+@contextmanager
+def among_peers() -> Iterator[None]:
+    """Raise PeerLost for whatever torch.distributed raises: it has no error of its own for a lost peer."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise PeerLost(str(error)) from error
 
 
 class Group:
@@ -56,7 +73,8 @@ class Group:
         received = [torch.Size(shape).numel() for shape in shapes]
         sent = [part.numel() for part in outgoing]
         flat = x.new_empty(sum(received))
-        dist.all_to_all_single(flat, torch.cat([part.flatten() for part in outgoing]), received, sent)
+        with among_peers():
+            dist.all_to_all_single(flat, torch.cat([part.flatten() for part in outgoing]), received, sent)
         self.bytes_sent += (sum(sent) - sent[self.rank]) * x.element_size()
         return torch.cat([part.view(shape) for part, shape in zip(flat.split(received), shapes, strict=True)], gather)
 
@@ -68,7 +86,8 @@ class Group:
         if x.shape[dim] < shares[0]:  # equal shapes are what every backend's all_gather takes
             x = torch.cat([x, x.new_zeros(*x.shape[:dim], shares[0] - x.shape[dim], *x.shape[dim + 1 :])], dim)
         parts = [torch.empty_like(x) for _ in shares]
-        dist.all_gather(parts, x.contiguous())
+        with among_peers():
+            dist.all_gather(parts, x.contiguous())
         self.bytes_sent += x.numel() * x.element_size() * (self.size - 1)
         return torch.cat([part.narrow(dim, 0, share) for part, share in zip(parts, shares, strict=True)], dim)
 
@@ -79,7 +98,8 @@ class Group:
             return x if device is None else x.to(device)
         shape, dtype = self.agree((x.shape, x.dtype) if x is not None else None)
         x = x.to(device).contiguous() if x is not None else torch.empty(shape, dtype=dtype, device=device)
-        dist.broadcast(x, src=0)
+        with among_peers():
+            dist.broadcast(x, src=0)
         if self.leads:
             self.bytes_sent += x.numel() * x.element_size() * (self.size - 1)
         return x
@@ -89,5 +109,6 @@ class Group:
         if self.size == 1:
             return value
         box = [value]
-        dist.broadcast_object_list(box, src=0, group=self._decisions)
+        with among_peers():
+            dist.broadcast_object_list(box, src=0, group=self._decisions)
         return box[0]
