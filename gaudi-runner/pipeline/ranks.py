@@ -86,7 +86,7 @@ def announce_ready(engine: Engine, group: Group, chosen: Chosen, control: Contro
         for shape in chosen.warm_up:
             pass_through_vae(engine, group, shape, control.beat)
     seconds, tokens = measured[0]
-    if group.leads:
+    if group.is_rank0:
         versions = {"torch": torch.__version__, "python": platform.python_version(), **engine.versions}
         versions["engine"] = engine.identity_of(engine.presets[0])
         control.send(
@@ -115,7 +115,7 @@ def serve(engine: Engine, group: Group, control: Control, job: list[str | None])
             ending = {"type": "rejected", "message": str(error)}
         except Aborted:
             ending = {"type": "aborted"}
-        if group.leads:
+        if group.is_rank0:
             control.send(job=command["job"], **ending)
         job[0] = None
         give_back_freed_memory()
@@ -126,7 +126,7 @@ def next_command(group: Group, control: Control) -> dict[str, Any]:
     while True:
         control.beat()
         word: dict[str, Any] | None = None
-        if group.leads:
+        if group.is_rank0:
             try:
                 word = control.next_message(IDLE_SECONDS)
             except RunnerGone:

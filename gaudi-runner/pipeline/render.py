@@ -65,7 +65,7 @@ def render(
     per_latent = (order.height // 16) * (order.width // 16)
     tokens = [plan.latents(index) * per_latent for index in range(plan.chunks)]
     at = (order.first_chunk, given.inside.finished if given.inside else 0)
-    progress = Progress(control if group.leads else None, job, sampling, tokens, at)
+    progress = Progress(control if group.is_rank0 else None, job, sampling, tokens, at)
 
     def before_step(chunk: int, step: int) -> None:
         go_on()
@@ -75,7 +75,7 @@ def render(
         control.send(type, job=job, **fields)
 
     with Handover(directory, order, given.identity, video.colour_strength, announce, control.beat) as handover:
-        keeps_steps = group.leads and not sampling.remembers
+        keeps_steps = group.is_rank0 and not sampling.remembers
         with StepCheckpoint(directory, given.identity, handover.settled) if keeps_steps else nullcontext() as steps:
             hooks = Hooks(before_step, steps.after_step, go_on) if steps else Hooks(before_step, go_on=go_on)
             chunks = stream(
@@ -88,7 +88,7 @@ def render(
                 hooks=hooks,
             )
             for chunk in chunks:
-                if group.leads:
+                if group.is_rank0:
                     handover.take(chunk)
                 progress.chunk_done(chunk.index)
                 if chunk.index + 1 < plan.chunks and stopping.after_chunk():

@@ -25,20 +25,20 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
     latents, height, width = (shape.frames - 1) // 4 + 1, shape.height // 8, shape.width // 8
     still = torch.zeros(3, shape.height, shape.width)
     heard = None
-    if group.leads:
+    if group.is_rank0:
         silence = Sound(np.zeros(16_000 * shape.frames // FPS))
         heard = torch.cat(list(engine.embed_voice(silence, shape.frames, FPS)))[None, :, None].expand(-1, -1, 5, -1, -1)
     beat()
     given = Conditions(
-        text=group.from_lead(engine.encode_text(" ") if group.leads else None, engine.device),
-        negative_text=group.from_lead(engine.encode_text("") if group.leads else None, engine.device),
-        clip=group.from_lead(engine.encode_picture(still) if group.leads else None, engine.device),
+        text=group.from_lead(engine.encode_text(" ") if group.is_rank0 else None, engine.device),
+        negative_text=group.from_lead(engine.encode_text("") if group.is_rank0 else None, engine.device),
+        clip=group.from_lead(engine.encode_picture(still) if group.is_rank0 else None, engine.device),
         y=torch.zeros(4 + engine.latent_channels, latents, height, width, device=engine.device),
         audio=group.from_lead(heard, engine.device),
         masks=torch.ones(3, height, width, device=engine.device),
         start=0,
         fps=FPS,
-        reference=_Grey(shape) if group.leads else None,
+        reference=_Grey(shape) if group.is_rank0 else None,
     )
     denoiser = engine.denoiser(given, beat)
     latent = torch.zeros(engine.latent_channels, latents, height, width, device=engine.device)
@@ -53,7 +53,7 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
 
 def pass_through_vae(engine: Engine, group: Group, shape: Shape, beat: Callable[[], None]) -> None:
     """Encode and decode a chunk of this shape, and encode what the next one begins with: rank 0's other graphs."""
-    if group.leads:
+    if group.is_rank0:
         frames = torch.zeros(3, shape.frames, shape.height, shape.width)
         engine.vae_decode(engine.vae_encode(frames, beat), beat)
         engine.vae_encode(frames[:, -plan_chunks(shape.frames).motion_frames :], beat)

@@ -47,7 +47,7 @@ def main() -> None:
         }
         for name, size in PUBLISHED.items()
     }
-    if group.leads:
+    if group.is_rank0:
         print(json.dumps({"ranks": group.size, "counted": counted, "published": published}))
     dist.barrier()  # leaving early would cut the connections that others still use
     dist.destroy_process_group()

@@ -64,8 +64,8 @@ def measure(folder: ModelFolder, group: Group) -> dict[str, float] | None:
     Collective; what it took, on rank 0.
     """
     files = [*folder.shards(), folder.adapter(1)]
-    plain = _seconds_of_plain_read(files) if group.leads else 0.0
-    if group.leads:
+    plain = _seconds_of_plain_read(files) if group.is_rank0 else 0.0
+    if group.is_rank0:
         _forget(files)
     model = Transformer.on_meta(read_config(folder.config), group)
     dist.barrier()
@@ -80,7 +80,7 @@ def measure(folder: ModelFolder, group: Group) -> dict[str, float] | None:
     seconds = time.monotonic() - began
     grown: list[int] = [0] * group.size
     dist.all_gather_object(grown, peak.grown)
-    if not group.leads:
+    if not group.is_rank0:
         return None
     size = sum(path.stat().st_size for path in files)
     return {

@@ -105,7 +105,7 @@ def _checked(
 ) -> tuple[TransformerWeights, Transformer, Encoders | None]:
     """Find everything that is wrong with the files before any rank reads the large ones; raise it on all ranks."""
     problems: list[str] = []
-    encoders = load_encoders(folder, device, problems) if group.leads else None
+    encoders = load_encoders(folder, device, problems) if group.is_rank0 else None
     weights = transformer = None
     try:
         transformer = Transformer.on_meta(read_config(folder.config), group)

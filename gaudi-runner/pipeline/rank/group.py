@@ -43,7 +43,7 @@ class Group:
         self._decisions = dist.new_group(backend="gloo") if together else None
 
     @property
-    def leads(self) -> bool:
+    def is_rank0(self) -> bool:
         """Whether this is rank 0, which prepares inputs, decides and hands results over."""
         return self.rank == 0
 
@@ -100,7 +100,7 @@ class Group:
         x = x.to(device).contiguous() if x is not None else torch.empty(shape, dtype=dtype, device=device)
         with among_peers():
             dist.broadcast(x, src=0)
-        if self.leads:
+        if self.is_rank0:
             self.bytes_sent += x.numel() * x.element_size() * (self.size - 1)
         return x
 

@@ -37,7 +37,7 @@ def made_by_lead(group: Group, make: Callable[[GoOn], T], go_on: GoOn) -> T | No
             go_on()
             went_on = time.monotonic()
 
-    if group.leads:
+    if group.is_rank0:
         try:
             made = make(all_go_on)
         except (NotANumber, OrderRejected) as error:

@@ -47,7 +47,7 @@ def engine_of(root: Path, group: Group) -> InfiniteTalkEngine:
 def render(engine: Engine, group: Group, voices: int) -> np.ndarray:
     """A video of two chunks [3, 13, H, W], on rank 0."""
     prepared = None
-    if group.leads:
+    if group.is_rank0:
         wave = uniform("engine.wave", (16_000,)).numpy()
         masks = torch.zeros(3, SIDE // 8, SIDE // 8)
         masks[0, :2, :2], masks[1, :2, 2:], masks[2, 2:] = 1, 1, 1
@@ -56,7 +56,7 @@ def render(engine: Engine, group: Group, voices: int) -> np.ndarray:
         prepared = Prepared(Still(), embeddings, masks, "a prompt", "its opposite")
     video = Video(PLAN, Sampling(steps=2, shift=7.0, text_guide=5.0, audio_guide=4.0), seed=7, fps=25)
     chunks = [chunk.frames for chunk in stream(engine, group, video, prepared=prepared)]
-    return torch.cat(chunks, 1).numpy() if group.leads else np.zeros(0)
+    return torch.cat(chunks, 1).numpy() if group.is_rank0 else np.zeros(0)
 
 
 def render_both(group: Group, root: str) -> list[np.ndarray]:

@@ -66,7 +66,7 @@ def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, i
                 raise Aborted
 
         prepared = None
-        if group.leads:
+        if group.is_rank0:
             embedding = uniform("made.voice", (30, 1, 3)).abs()
             prepared = Prepared(LinearReference(False), [embedding], person_masks(1, 32, 32, 32, 32), "hello", "neg")
         video = Video(plan_chunks(30, 25, 9), Sampling(2, 5.0, 5.0, 4.0), 3, 25)
