@@ -131,7 +131,7 @@ def next_command(group: Group, control: Control) -> dict[str, Any]:
                 word = control.next_message(IDLE_SECONDS)
             except RunnerGone:
                 word = {"type": "leave"}
-        word = group.agree(word)
+        word = group.broadcast_object(word)
         if word is None or word["type"] == "abort":  # an abort of a job that has ended: nothing to do
             continue
         if word["type"] == "leave":

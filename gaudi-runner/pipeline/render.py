@@ -56,7 +56,7 @@ def render(
         control.beat()
         stopping.at_step()
 
-    given = agree_on_inputs(engine, group, go_on, directory, values)
+    given = share_inputs(engine, group, go_on, directory, values)
     order = given.order
     engine.use(order.preset, control.beat)
     plan = plan_chunks(order.frames)
@@ -98,7 +98,7 @@ def render(
     return Rendered(plan.chunks, order.frames, time.monotonic() - began)
 
 
-def agree_on_inputs(engine: Engine, group: Group, go_on: GoOn, directory: Path, values: dict[str, Any]) -> Inputs:
+def share_inputs(engine: Engine, group: Group, go_on: GoOn, directory: Path, values: dict[str, Any]) -> Inputs:
     """Rank 0 reads everything; a rejection reaches every rank before any of them computes."""
 
     def read(go_on: GoOn) -> Inputs:
@@ -115,7 +115,7 @@ def agree_on_inputs(engine: Engine, group: Group, go_on: GoOn, directory: Path, 
 
 
 def _share_state(engine: Engine, group: Group, resume: State | None) -> State | None:
-    known = group.agree((resume.next_chunk, resume.motion is not None) if resume else None)
+    known = group.broadcast_object((resume.next_chunk, resume.motion is not None) if resume else None)
     if known is None:
         return None
     next_chunk, moving = known
@@ -125,7 +125,7 @@ def _share_state(engine: Engine, group: Group, resume: State | None) -> State | 
 
 
 def _share_steps(engine: Engine, group: Group, inside: Steps | None) -> Steps | None:
-    known = group.agree((inside.chunk, inside.finished) if inside else None)
+    known = group.broadcast_object((inside.chunk, inside.finished) if inside else None)
     if known is None:
         return None
     return Steps(*known, group.from_lead(inside.latent if inside else None, engine.device))

@@ -124,7 +124,7 @@ class _ChunkConditions:
         self._engine, self._group, self._video, self._prepared, self._go_on = engine, group, video, prepared, go_on
         self._text, self._negative_text, self._masks = self._spread(self._of_video)
         self.colours = ColourReference.of(_frame(prepared.reference, 0)) if prepared else None
-        still = group.agree(prepared.reference.still if prepared else False)
+        still = group.broadcast_object(prepared.reference.still if prepared else False)
         self._still = self._spread(partial(self._of_picture, 0, video.plan.chunk_frames)) if still else None
 
     def of_chunk(self, index: int) -> Conditions:
@@ -183,7 +183,7 @@ class _ChunkConditions:
             return [finite(tensor, name) for name, tensor in make(self._prepared, go_on).items()]
 
         tensors = made_by_lead(self._group, made, self._go_on)
-        count = self._group.agree(len(tensors) if tensors is not None else 0)
+        count = self._group.broadcast_object(len(tensors) if tensors is not None else 0)
         return [
             self._group.from_lead(tensors[i] if tensors is not None else None, self._engine.device)
             for i in range(count)

@@ -13,7 +13,7 @@ from pipeline.engine import Signal
 from pipeline.rank import made_by_lead as lead
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
-from pipeline.render import agree_on_inputs
+from pipeline.render import share_inputs
 from support.gloo import on_ranks
 from support.orders import make_inputs, order
 
@@ -35,11 +35,11 @@ def read_inputs(group: Group, given: tuple[Path, int]) -> tuple[int, bool]:
     def go_on() -> None:
         nonlocal times
         times += 1
-        if group.agree(times == stopped_at):
+        if group.broadcast_object(times == stopped_at):
             raise Aborted
 
     try:
-        agree_on_inputs(InPieces(group), group, go_on, directory, order(frames=100))
+        share_inputs(InPieces(group), group, go_on, directory, order(frames=100))
     except Aborted:
         return times, True
     return times, False

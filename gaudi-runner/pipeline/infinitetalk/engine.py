@@ -114,7 +114,7 @@ def _checked(
         problems += error.problems
     except (ValueError, OSError, KeyError) as error:
         problems.append(f"{folder.config}: {error}")
-    problems = group.agree(problems)
+    problems = group.broadcast_object(problems)
     if weights is None or transformer is None or problems:
         raise WeightsError(folder, problems)
     return weights, transformer, encoders

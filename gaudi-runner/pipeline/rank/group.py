@@ -96,7 +96,7 @@ class Group:
         if self.size == 1:
             assert x is not None
             return x if device is None else x.to(device)
-        shape, dtype = self.agree((x.shape, x.dtype) if x is not None else None)
+        shape, dtype = self.broadcast_object((x.shape, x.dtype) if x is not None else None)
         x = x.to(device).contiguous() if x is not None else torch.empty(shape, dtype=dtype, device=device)
         with among_peers():
             dist.broadcast(x, src=0)
@@ -104,7 +104,7 @@ class Group:
             self.bytes_sent += x.numel() * x.element_size() * (self.size - 1)
         return x
 
-    def agree(self, value: T) -> T:
+    def broadcast_object(self, value: T) -> T:
         """Rank 0's small value, on every rank: what to do next, and whether to stop."""
         if self.size == 1:
             return value

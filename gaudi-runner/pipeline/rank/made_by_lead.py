@@ -33,7 +33,7 @@ def made_by_lead(group: Group, make: Callable[[GoOn], T], go_on: GoOn) -> T | No
     def all_go_on() -> None:
         nonlocal went_on
         if time.monotonic() - went_on >= APART_SECONDS:
-            group.agree(True)
+            group.broadcast_object(True)
             go_on()
             went_on = time.monotonic()
 
@@ -42,11 +42,11 @@ def made_by_lead(group: Group, make: Callable[[GoOn], T], go_on: GoOn) -> T | No
             made = make(all_go_on)
         except (NotANumber, OrderRejected) as error:
             wrong = error
-        group.agree(False)
+        group.broadcast_object(False)
     else:
-        while group.agree(False):
+        while group.broadcast_object(False):
             go_on()
-    wrong = group.agree(wrong)
+    wrong = group.broadcast_object(wrong)
     if wrong is not None:
         raise wrong
     return made

@@ -30,7 +30,7 @@ class Stopping:
         return self._agreed() == "abort_after_chunk"
 
     def _agreed(self) -> Word:
-        word = self._group.agree(self._asked() if self._group.is_rank0 else "on")
+        word = self._group.broadcast_object(self._asked() if self._group.is_rank0 else "on")
         if word == "abort":
             raise Aborted
         if word == "leave":

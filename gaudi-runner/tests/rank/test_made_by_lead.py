@@ -62,7 +62,7 @@ def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, i
         def go_on(limit: int = limit) -> None:
             nonlocal times
             times += 1
-            if group.agree(times == limit):
+            if group.broadcast_object(times == limit):
                 raise Aborted
 
         prepared = None
