@@ -119,8 +119,8 @@ def _share_state(engine: Engine, group: Group, resume: State | None) -> State | 
     if known is None:
         return None
     next_chunk, moving = known
-    generator = group.from_lead(resume.generator if resume else None, engine.device).cpu()
-    motion = group.from_lead(resume.motion if resume else None, engine.device) if moving else None
+    generator = group.broadcast(resume.generator if resume else None, engine.device).cpu()
+    motion = group.broadcast(resume.motion if resume else None, engine.device) if moving else None
     return State(next_chunk, generator, motion)
 
 
@@ -128,4 +128,4 @@ def _share_steps(engine: Engine, group: Group, inside: Steps | None) -> Steps | 
     known = group.broadcast_object((inside.chunk, inside.finished) if inside else None)
     if known is None:
         return None
-    return Steps(*known, group.from_lead(inside.latent if inside else None, engine.device))
+    return Steps(*known, group.broadcast(inside.latent if inside else None, engine.device))

@@ -98,7 +98,7 @@ def stream(
         decoded = made_by_lead(group, partial(_decoded, engine, video, latent, index, conditions.colours), hooks.go_on)
         frames, motion = decoded or (None, None)
         if index + 1 < plan.chunks:
-            motion = group.from_lead(motion, engine.device)
+            motion = group.broadcast(motion, engine.device)
         new = frames[:, plan.emitted(index)] if frames is not None else None
         del decoded, frames, latent, start
         yield Chunk(index, new, conditions.colours, State(index + 1, generator.get_state(), motion))
@@ -185,7 +185,7 @@ class _ChunkConditions:
         tensors = made_by_lead(self._group, made, self._go_on)
         count = self._group.broadcast_object(len(tensors) if tensors is not None else 0)
         return [
-            self._group.from_lead(tensors[i] if tensors is not None else None, self._engine.device)
+            self._group.broadcast(tensors[i] if tensors is not None else None, self._engine.device)
             for i in range(count)
         ]
 

@@ -30,11 +30,11 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
         heard = torch.cat(list(engine.embed_voice(silence, shape.frames, FPS)))[None, :, None].expand(-1, -1, 5, -1, -1)
     beat()
     given = Conditions(
-        text=group.from_lead(engine.encode_text(" ") if group.is_rank0 else None, engine.device),
-        negative_text=group.from_lead(engine.encode_text("") if group.is_rank0 else None, engine.device),
-        clip=group.from_lead(engine.encode_picture(still) if group.is_rank0 else None, engine.device),
+        text=group.broadcast(engine.encode_text(" ") if group.is_rank0 else None, engine.device),
+        negative_text=group.broadcast(engine.encode_text("") if group.is_rank0 else None, engine.device),
+        clip=group.broadcast(engine.encode_picture(still) if group.is_rank0 else None, engine.device),
         y=torch.zeros(4 + engine.latent_channels, latents, height, width, device=engine.device),
-        audio=group.from_lead(heard, engine.device),
+        audio=group.broadcast(heard, engine.device),
         masks=torch.ones(3, height, width, device=engine.device),
         start=0,
         fps=FPS,

@@ -80,7 +80,7 @@ class DemoEngine:
         """
         targets = made_by_lead(self._group, partial(self._targets, conditions), go_on)
         silent, natural = targets or (None, None)
-        silent, natural = self._group.from_lead(silent), self._group.from_lead(natural)
+        silent, natural = self._group.broadcast(silent), self._group.broadcast(natural)
         return DemoDenoiser(self._group, silent, silent + (natural - silent) / NATURAL_AUDIO_GUIDE)
 
     def _targets(self, conditions: Conditions, go_on: GoOn) -> tuple[Tensor, Tensor]:

@@ -63,23 +63,23 @@ class InfiniteTalkEngine:
 
     def encode_text(self, prompt: str) -> Tensor:
         """Encode a prompt to [tokens, text_dim]. Rank 0."""
-        return self._on_lead.text.encode(prompt)
+        return self._on_rank0.text.encode(prompt)
 
     def encode_picture(self, picture: Tensor) -> Tensor:
         """CLIP features [257, image_dim] of a picture [3, H, W] in [-1, 1]. Rank 0."""
-        return self._on_lead.picture.encode(picture)
+        return self._on_rank0.picture.encode(picture)
 
     def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:  # noqa: ARG002 - frames says it
         """Layers of wav2vec2 [some, layers, width], piece by piece, of a signal of so many frames. Rank 0."""
-        return self._on_lead.voice.embed(signal, frames)
+        return self._on_rank0.voice.embed(signal, frames)
 
     def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
         """[3, F, H, W] in [-1, 1] -> [16, 1 + (F - 1) / 4, H / 8, W / 8]; a prefix gives a prefix. Rank 0."""
-        return self._on_lead.latents.encode(frames, go_on)
+        return self._on_rank0.latents.encode(frames, go_on)
 
     def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
         """Decode to [3, F, H, W] in [-1, 1] on the CPU. Rank 0."""
-        return self._on_lead.latents.decode(latent, go_on).cpu()
+        return self._on_rank0.latents.decode(latent, go_on).cpu()
 
     def denoiser(self, conditions: Conditions, go_on: GoOn) -> ChunkDenoiser:  # noqa: ARG002 - swaps layers in seconds
         """Bind a chunk's conditions; for another number of voices swap the audio layers first. Every rank."""
@@ -95,7 +95,7 @@ class InfiniteTalkEngine:
         self._placed = wanted
 
     @property
-    def _on_lead(self) -> Encoders:
+    def _on_rank0(self) -> Encoders:
         assert self._encoders is not None, "encoders are called on rank 0 only"
         return self._encoders
 

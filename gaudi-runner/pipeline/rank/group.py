@@ -91,7 +91,7 @@ class Group:
         self.bytes_sent += x.numel() * x.element_size() * (self.size - 1)
         return torch.cat([part.narrow(dim, 0, share) for part, share in zip(parts, shares, strict=True)], dim)
 
-    def from_lead(self, x: Tensor | None, device: torch.device | None = None) -> Tensor:
+    def broadcast(self, x: Tensor | None, device: torch.device | None = None) -> Tensor:
         """Rank 0's tensor, on every rank; the others pass None."""
         if self.size == 1:
             assert x is not None

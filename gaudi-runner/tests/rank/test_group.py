@@ -16,7 +16,7 @@ from pipeline.rank.group import Group, PeerLost, among_peers
 
 COLLECTIVES: dict[str, Callable[[Group], object]] = {
     "broadcast_object": lambda group: group.broadcast_object("value"),
-    "from_lead": lambda group: group.from_lead(torch.ones(3)),
+    "broadcast": lambda group: group.broadcast(torch.ones(3)),
     "gather": lambda group: group.gather(torch.ones(2, 3), dim=0, gathered=4),
     "all_to_all": lambda group: group.all_to_all(torch.ones(2, 4), scatter=1, gather=0, gathered=4),
 }

@@ -30,7 +30,7 @@ class RankGroup:
         self.heard: list[dict[str, Any]] = []
         self._environment = environment
         self._words: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._lead: socket.socket | None = None
+        self._rank0: socket.socket | None = None
 
     def __enter__(self) -> RankGroup:
         self._folder = Path(tempfile.mkdtemp())
@@ -62,14 +62,14 @@ class RankGroup:
 
     def say(self, **word: object) -> None:
         deadline = time.monotonic() + 60
-        while self._lead is None and time.monotonic() < deadline:
+        while self._rank0 is None and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert self._lead is not None
-        self._lead.sendall(json.dumps(word).encode() + b"\n")
+        assert self._rank0 is not None
+        self._rank0.sendall(json.dumps(word).encode() + b"\n")
 
     def hang_up(self) -> None:
-        assert self._lead is not None
-        self._lead.shutdown(socket.SHUT_RDWR)
+        assert self._rank0 is not None
+        self._rank0.shutdown(socket.SHUT_RDWR)
 
     def until(self, *types: str, seconds: float = 240) -> dict[str, Any]:
         """The next message of one of these types; what came before is kept in `heard`."""
@@ -103,7 +103,7 @@ class RankGroup:
             if word["type"] == "hello":
                 self.pids[word["rank"]] = word["pid"]
                 if word["rank"] == 0:
-                    self._lead = connection
+                    self._rank0 = connection
             self._words.put(word)
 
 
