@@ -18,7 +18,7 @@ from pipeline.prepare import prepare, render_identity, resume_state, resume_step
 from pipeline.progress import Progress
 from pipeline.rank.control import Control
 from pipeline.rank.group import Group
-from pipeline.rank.made_by_lead import made_by_lead
+from pipeline.rank.run_on_rank0 import run_on_rank0
 from pipeline.rank.stopping import Aborted, Stopping
 from pipeline.state.checkpoint import State
 from pipeline.state.step_checkpoint import StepCheckpoint, Steps
@@ -109,7 +109,7 @@ def share_inputs(engine: Engine, group: Group, go_on: GoOn, directory: Path, val
         resume = resume_state(engine, order, plan, directory, identity)
         return Inputs(order, prepared, identity, resume, resume_steps(engine, order, plan, directory, identity))
 
-    made = made_by_lead(group, read, go_on) or Inputs(Order.read(values), None, {}, None, None)
+    made = run_on_rank0(group, read, go_on) or Inputs(Order.read(values), None, {}, None, None)
     resume, inside = _share_state(engine, group, made.resume), _share_steps(engine, group, made.inside)
     return replace(made, resume=resume, inside=inside)
 

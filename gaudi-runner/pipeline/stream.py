@@ -20,7 +20,7 @@ from pipeline.guidance import Sampling
 from pipeline.pictures.colour import ColourReference
 from pipeline.plan import Plan
 from pipeline.rank.group import Group
-from pipeline.rank.made_by_lead import made_by_lead
+from pipeline.rank.run_on_rank0 import run_on_rank0
 from pipeline.state.checkpoint import State
 from pipeline.state.step_checkpoint import Steps
 from pipeline.voices.windows import Rows, chunk_windows
@@ -95,7 +95,7 @@ def stream(
         # Not kept: what the denoiser holds on the device is let go before the VAE runs.
         latent = denoise(engine.denoiser(given, hooks.go_on), video.sampling, start=start, motion=motion, hooks=hooks)
 
-        decoded = made_by_lead(group, partial(_decoded, engine, video, latent, index, conditions.colours), hooks.go_on)
+        decoded = run_on_rank0(group, partial(_decoded, engine, video, latent, index, conditions.colours), hooks.go_on)
         frames, motion = decoded or (None, None)
         if index + 1 < plan.chunks:
             motion = group.broadcast(motion, engine.device)
@@ -182,7 +182,7 @@ class _ChunkConditions:
             assert self._prepared is not None
             return [finite(tensor, name) for name, tensor in make(self._prepared, go_on).items()]
 
-        tensors = made_by_lead(self._group, made, self._go_on)
+        tensors = run_on_rank0(self._group, made, self._go_on)
         count = self._group.broadcast_object(len(tensors) if tensors is not None else 0)
         return [
             self._group.broadcast(tensors[i] if tensors is not None else None, self._engine.device)

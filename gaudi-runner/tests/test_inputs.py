@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.demo.engine import DemoEngine
 from pipeline.engine import Signal
-from pipeline.rank import made_by_lead as lead
+from pipeline.rank import run_on_rank0 as rank0
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
 from pipeline.render import share_inputs
@@ -28,7 +28,7 @@ class InPieces(DemoEngine):
 
 def read_inputs(group: Group, given: tuple[Path, int]) -> tuple[int, bool]:
     """How often this rank was asked to go on, and whether it was stopped: at the nth time."""
-    lead.APART_SECONDS = 0.0  # at every piece
+    rank0.APART_SECONDS = 0.0  # at every piece
     directory, stopped_at = given
     times = 0
 

@@ -17,7 +17,7 @@ from pipeline.demo.talking import faces_of, moving_region, talking_frames
 from pipeline.demo.voice import voice_features
 from pipeline.engine import Conditions, GoOn, Reference, Shape, Signal
 from pipeline.rank.group import Group
-from pipeline.rank.made_by_lead import made_by_lead
+from pipeline.rank.run_on_rank0 import run_on_rank0
 
 # Its passes take as long as their tokens are many, but it draws first: 0.02 s a frame.
 WARM_UP = (Shape(640, 640, 17),)
@@ -78,7 +78,7 @@ class DemoEngine:
 
         The difference is a fifth of the natural one, so that guidance of 5 makes it natural.
         """
-        targets = made_by_lead(self._group, partial(self._targets, conditions), go_on)
+        targets = run_on_rank0(self._group, partial(self._targets, conditions), go_on)
         silent, natural = targets or (None, None)
         silent, natural = self._group.broadcast(silent), self._group.broadcast(natural)
         return DemoDenoiser(self._group, silent, silent + (natural - silent) / NATURAL_AUDIO_GUIDE)

@@ -11,7 +11,7 @@ from pipeline.finite import NotANumber
 from pipeline.guidance import Sampling
 from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
-from pipeline.rank import made_by_lead as lead
+from pipeline.rank import run_on_rank0 as rank0
 from pipeline.rank.group import Group
 from pipeline.rank.stopping import Aborted
 from pipeline.stream import Prepared, Video, stream
@@ -22,7 +22,7 @@ from support.parity_data import uniform
 
 def make_in_pieces(group: Group, pieces: int) -> list[object]:
     """What each rank got, how often it went on, and what reached it of a number that was none."""
-    lead.APART_SECONDS = 0.0  # at every piece
+    rank0.APART_SECONDS = 0.0  # at every piece
     times = 0
 
     def go_on() -> None:
@@ -38,9 +38,9 @@ def make_in_pieces(group: Group, pieces: int) -> list[object]:
         go_on()
         raise NotANumber("it is not finite")
 
-    made = lead.made_by_lead(group, make, go_on)
+    made = rank0.run_on_rank0(group, make, go_on)
     try:
-        lead.made_by_lead(group, lose, go_on)
+        rank0.run_on_rank0(group, lose, go_on)
     except NotANumber as error:
         return [made, times, str(error)]
     return [made, times]
@@ -53,7 +53,7 @@ def test_all_ranks_go_on_after_each_piece_and_hear_of_what_went_wrong() -> None:
 
 def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, int]]:
     """Chunks that this rank saw, and how often it went on, of videos that are stopped at the nth piece."""
-    lead.APART_SECONDS = 0.0  # at every piece
+    rank0.APART_SECONDS = 0.0  # at every piece
     torch.set_grad_enabled(False)
     seen = []
     for limit in stopped_at:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 APART_SECONDS = BEAT_SECONDS
 
 
-def made_by_lead(group: Group, make: Callable[[GoOn], T], go_on: GoOn) -> T | None:
+def run_on_rank0(group: Group, make: Callable[[GoOn], T], go_on: GoOn) -> T | None:
     """What rank 0 makes, None on the others; collective.
 
     Waiting for it in a collective, no rank could show that it lives, or leave. So `make` is given a function to call
