@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pipeline.engine import Denoiser, GoOn
+from pipeline.engine import Denoiser, Tick
 from pipeline.finite import finite
 from pipeline.guidance import Guidance, Sampling, timesteps
 from pipeline.state.step_checkpoint import Steps
@@ -23,7 +23,7 @@ class Hooks:
 
     before_step: Callable[[int, int], None] = _nothing  # given chunk and step
     after_step: Callable[[int, int, Tensor], None] = _nothing  # chunk, finished steps, a latent that the next changes
-    go_on: GoOn = _nothing  # after each piece of what rank 0 makes alone
+    tick: Tick = _nothing  # after each piece of what rank 0 makes alone
 
 
 NO_HOOKS = Hooks()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 # Called after each piece of long work, by all ranks together: they show that they live; raises where they are to stop.
-GoOn = Callable[[], None]
+Tick = Callable[[], None]
 
 
 class CannotStart(ValueError):
@@ -109,11 +109,11 @@ class Engine(Protocol):
     def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:
         """Features of a signal [frames, layers, d], as pieces [some, layers, d] one after the other."""
 
-    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
+    def vae_encode(self, frames: Tensor, tick: Tick) -> Tensor:
         """[3,F,H,W] in [-1, 1] to [C, 1 + (F - 1) / 4, H / 8, W / 8]; causal: a prefix gives a prefix."""
 
-    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
+    def vae_decode(self, latent: Tensor, tick: Tick) -> Tensor:
         """The way back, to [3,F,H,W] in [-1, 1] on the CPU."""
 
-    def denoiser(self, conditions: Conditions, go_on: GoOn) -> Denoiser:
+    def denoiser(self, conditions: Conditions, tick: Tick) -> Denoiser:
         """Bind a chunk's conditions. Collective."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine import Engine, GoOn
+from pipeline.engine import Engine, Tick
 from pipeline.order import Order, OrderRejected
 from pipeline.pictures.masks import person_masks, token_masks
 from pipeline.pictures.reference import StillReference, VideoReference
@@ -21,8 +21,8 @@ from pipeline.voices.signals import WavFile, place_voices
 from pipeline.voices.windows import frame_count
 
 
-def prepare(engine: Engine, order: Order, directory: Path, go_on: GoOn) -> Prepared:
-    """Read the reference and the voices; `go_on` after each minute or so of sound. Raises OrderRejected."""
+def prepare(engine: Engine, order: Order, directory: Path, tick: Tick) -> Prepared:
+    """Read the reference and the voices; `tick` after each minute or so of sound. Raises OrderRejected."""
     refusal = engine.refusal(order.preset)
     if refusal is not None:
         raise OrderRejected(refusal)
@@ -34,7 +34,7 @@ def prepare(engine: Engine, order: Order, directory: Path, go_on: GoOn) -> Prepa
     if abs(sounding - order.frames) > 1:
         raise OrderRejected(f"the voices last {sounding} frames at {order.fps} fps, the order says {order.frames}")
     embeddings = [
-        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}", go_on)
+        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}", tick)
         for person, signal in enumerate(signals, 1)
     ]
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.denoise import Hooks
-from pipeline.engine import Engine, GoOn
+from pipeline.engine import Engine, Tick
 from pipeline.guidance import Sampling
 from pipeline.handover import Handover
 from pipeline.order import Order
@@ -52,11 +52,11 @@ def render(
     began = time.monotonic()
     stopping = Stopping(group, control, job)
 
-    def go_on() -> None:
+    def tick() -> None:
         control.beat()
         stopping.at_step()
 
-    given = share_inputs(engine, group, go_on, directory, values)
+    given = share_inputs(engine, group, tick, directory, values)
     order = given.order
     engine.use(order.preset, control.beat)
     plan = plan_chunks(order.frames)
@@ -68,7 +68,7 @@ def render(
     progress = Progress(control if group.is_rank0 else None, job, sampling, tokens, at)
 
     def before_step(chunk: int, step: int) -> None:
-        go_on()
+        tick()
         progress.at(chunk, step)
 
     def announce(type: str, **fields: object) -> None:
@@ -77,7 +77,7 @@ def render(
     with Handover(directory, order, given.identity, video.colour_strength, announce, control.beat) as handover:
         keeps_steps = group.is_rank0 and not sampling.remembers
         with StepCheckpoint(directory, given.identity, handover.settled) if keeps_steps else nullcontext() as steps:
-            hooks = Hooks(before_step, steps.after_step, go_on) if steps else Hooks(before_step, go_on=go_on)
+            hooks = Hooks(before_step, steps.after_step, tick) if steps else Hooks(before_step, tick=tick)
             chunks = stream(
                 engine,
                 group,
@@ -98,18 +98,18 @@ def render(
     return Rendered(plan.chunks, order.frames, time.monotonic() - began)
 
 
-def share_inputs(engine: Engine, group: Group, go_on: GoOn, directory: Path, values: dict[str, Any]) -> Inputs:
+def share_inputs(engine: Engine, group: Group, tick: Tick, directory: Path, values: dict[str, Any]) -> Inputs:
     """Rank 0 reads everything; a rejection reaches every rank before any of them computes."""
 
-    def read(go_on: GoOn) -> Inputs:
+    def read(tick: Tick) -> Inputs:
         order = Order.read(values)
         identity = render_identity(engine, order, directory)
-        prepared = prepare(engine, order, directory, go_on)
+        prepared = prepare(engine, order, directory, tick)
         plan = plan_chunks(order.frames)
         resume = resume_state(engine, order, plan, directory, identity)
         return Inputs(order, prepared, identity, resume, resume_steps(engine, order, plan, directory, identity))
 
-    made = run_on_rank0(group, read, go_on) or Inputs(Order.read(values), None, {}, None, None)
+    made = run_on_rank0(group, read, tick) or Inputs(Order.read(values), None, {}, None, None)
     resume, inside = _share_state(engine, group, made.resume), _share_steps(engine, group, made.inside)
     return replace(made, resume=resume, inside=inside)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pipeline.denoise import NO_HOOKS, Hooks, denoise
-from pipeline.engine import Conditions, Engine, GoOn, Reference
+from pipeline.engine import Conditions, Engine, Reference, Tick
 from pipeline.finite import finite
 from pipeline.guidance import Sampling
 from pipeline.pictures.colour import ColourReference
@@ -74,7 +74,7 @@ def stream(
     """
     plan = video.plan
     generator = torch.Generator().manual_seed(video.seed)
-    conditions = _ChunkConditions(engine, group, video, prepared, hooks.go_on)
+    conditions = _ChunkConditions(engine, group, video, prepared, hooks.tick)
     motion: Tensor | None = None
     first = 0
     if resume is not None:
@@ -93,9 +93,9 @@ def stream(
             start = inside
         start = replace(start, latent=start.latent.to(engine.device))
         # Not kept: what the denoiser holds on the device is let go before the VAE runs.
-        latent = denoise(engine.denoiser(given, hooks.go_on), video.sampling, start=start, motion=motion, hooks=hooks)
+        latent = denoise(engine.denoiser(given, hooks.tick), video.sampling, start=start, motion=motion, hooks=hooks)
 
-        decoded = run_on_rank0(group, partial(_decoded, engine, video, latent, index, conditions.colours), hooks.go_on)
+        decoded = run_on_rank0(group, partial(_decoded, engine, video, latent, index, conditions.colours), hooks.tick)
         frames, motion = decoded or (None, None)
         if index + 1 < plan.chunks:
             motion = group.broadcast(motion, engine.device)
@@ -105,23 +105,23 @@ def stream(
 
 
 def _decoded(
-    engine: Engine, video: Video, latent: Tensor, index: int, colours: ColourReference | None, go_on: GoOn
+    engine: Engine, video: Video, latent: Tensor, index: int, colours: ColourReference | None, tick: Tick
 ) -> tuple[Tensor, Tensor | None]:
     """A chunk's frames, and the last of them colour-corrected and encoded, which the next chunk begins with. Rank 0."""
     assert colours is not None
-    frames = finite(engine.vae_decode(latent, go_on), f"the decoded frames of chunk {index} are")
+    frames = finite(engine.vae_decode(latent, tick), f"the decoded frames of chunk {index} are")
     if index + 1 == video.plan.chunks:
         return frames, None
     tail = [colours.correct(frame, video.colour_strength) for frame in frames[:, -video.plan.motion_frames :].unbind(1)]
-    motion = engine.vae_encode(torch.stack(tail, 1), go_on)
+    motion = engine.vae_encode(torch.stack(tail, 1), tick)
     return frames, finite(motion, f"the motion latents of chunk {index} are")
 
 
 class _ChunkConditions:
     """Makes each chunk's conditions on rank 0, sees that they are finite, and hands them to the others."""
 
-    def __init__(self, engine: Engine, group: Group, video: Video, prepared: Prepared | None, go_on: GoOn) -> None:
-        self._engine, self._group, self._video, self._prepared, self._go_on = engine, group, video, prepared, go_on
+    def __init__(self, engine: Engine, group: Group, video: Video, prepared: Prepared | None, tick: Tick) -> None:
+        self._engine, self._group, self._video, self._prepared, self._tick = engine, group, video, prepared, tick
         self._text, self._negative_text, self._masks = self._spread(self._of_video)
         self.colours = ColourReference.of(_frame(prepared.reference, 0)) if prepared else None
         still = group.broadcast_object(prepared.reference.still if prepared else False)
@@ -147,9 +147,9 @@ class _ChunkConditions:
             tea_cache=self._video.sampling.tea_cache,
         )
 
-    def _of_video(self, prepared: Prepared, go_on: GoOn) -> dict[str, Tensor]:
+    def _of_video(self, prepared: Prepared, tick: Tick) -> dict[str, Tensor]:
         prompt = self._engine.encode_text(prepared.prompt)
-        go_on()
+        tick()
         negative_prompt = self._engine.encode_text(prepared.negative_prompt)
         return {
             "the encoded prompt is": prompt,
@@ -157,12 +157,12 @@ class _ChunkConditions:
             "the masks are": prepared.masks,
         }
 
-    def _of_picture(self, number: int, length: int, prepared: Prepared, go_on: GoOn) -> dict[str, Tensor]:
+    def _of_picture(self, number: int, length: int, prepared: Prepared, tick: Tick) -> dict[str, Tensor]:
         """CLIP features and encoded condition of one reference frame: the frame itself, then nothing (zeros)."""
         picture = _frame(prepared.reference, number)
         frames = torch.zeros(3, length, *picture.shape[1:])
         frames[:, 0] = picture
-        latent = self._engine.vae_encode(frames, go_on)
+        latent = self._engine.vae_encode(frames, tick)
         mask = torch.zeros(4, *latent.shape[1:])
         mask[:, 0] = 1
         return {
@@ -170,19 +170,19 @@ class _ChunkConditions:
             f"the encoded condition of frame {number} is": torch.cat([mask.to(latent), latent]),
         }
 
-    def _of_voices(self, index: int, prepared: Prepared, _go_on: GoOn) -> dict[str, Tensor]:
+    def _of_voices(self, index: int, prepared: Prepared, _tick: Tick) -> dict[str, Tensor]:
         start, length = self._video.plan.start(index), self._video.plan.length(index)
         windows = [chunk_windows(voice, start, length) for voice in prepared.embeddings]
         return {f"the voice features of chunk {index} are": torch.stack(windows)}
 
-    def _spread(self, make: Callable[[Prepared, GoOn], dict[str, Tensor]]) -> list[Tensor]:
+    def _spread(self, make: Callable[[Prepared, Tick], dict[str, Tensor]]) -> list[Tensor]:
         """What rank 0 makes, on every rank, in order."""
 
-        def made(go_on: GoOn) -> list[Tensor]:
+        def made(tick: Tick) -> list[Tensor]:
             assert self._prepared is not None
-            return [finite(tensor, name) for name, tensor in make(self._prepared, go_on).items()]
+            return [finite(tensor, name) for name, tensor in make(self._prepared, tick).items()]
 
-        tensors = run_on_rank0(self._group, made, self._go_on)
+        tensors = run_on_rank0(self._group, made, self._tick)
         count = self._group.broadcast_object(len(tensors) if tensors is not None else 0)
         return [
             self._group.broadcast(tensors[i] if tensors is not None else None, self._engine.device)

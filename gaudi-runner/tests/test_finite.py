@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.engine import Conditions, GoOn, Pass
+from pipeline.engine import Conditions, Pass, Tick
 from pipeline.finite import NotANumber, finite
 from pipeline.guidance import Sampling
 from pipeline.pictures.masks import person_masks
@@ -38,13 +38,13 @@ class Spoiled(LinearEngine):
     def encode_picture(self, picture: Tensor) -> Tensor:
         return self.spoil("clip", super().encode_picture(picture))
 
-    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
-        return self.spoil("encode", super().vae_encode(frames, go_on))
+    def vae_encode(self, frames: Tensor, tick: Tick) -> Tensor:
+        return self.spoil("encode", super().vae_encode(frames, tick))
 
-    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
-        return self.spoil("decode", super().vae_decode(latent, go_on))
+    def vae_decode(self, latent: Tensor, tick: Tick) -> Tensor:
+        return self.spoil("decode", super().vae_decode(latent, tick))
 
-    def denoiser(self, conditions: Conditions, go_on: GoOn) -> LinearDenoiser:
+    def denoiser(self, conditions: Conditions, tick: Tick) -> LinearDenoiser:
         engine = self
 
         class Denoiser(LinearDenoiser):

@@ -28,18 +28,18 @@ class InPieces(DemoEngine):
 
 def read_inputs(group: Group, given: tuple[Path, int]) -> tuple[int, bool]:
     """How often this rank was asked to go on, and whether it was stopped: at the nth time."""
-    rank0.APART_SECONDS = 0.0  # at every piece
+    rank0.TICK_SECONDS = 0.0  # at every piece
     directory, stopped_at = given
     times = 0
 
-    def go_on() -> None:
+    def tick() -> None:
         nonlocal times
         times += 1
         if group.broadcast_object(times == stopped_at):
             raise Aborted
 
     try:
-        share_inputs(InPieces(group), group, go_on, directory, order(frames=100))
+        share_inputs(InPieces(group), group, tick, directory, order(frames=100))
     except Aborted:
         return times, True
     return times, False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pipeline.engine import Conditions, GoOn, Signal
+from pipeline.engine import Conditions, Signal, Tick
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
 from pipeline.infinitetalk.device import Device
 from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, load_encoders
@@ -73,15 +73,15 @@ class InfiniteTalkEngine:
         """Layers of wav2vec2 [some, layers, width], piece by piece, of a signal of so many frames. Rank 0."""
         return self._on_rank0.voice.embed(signal, frames)
 
-    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
+    def vae_encode(self, frames: Tensor, tick: Tick) -> Tensor:
         """[3, F, H, W] in [-1, 1] -> [16, 1 + (F - 1) / 4, H / 8, W / 8]; a prefix gives a prefix. Rank 0."""
-        return self._on_rank0.latents.encode(frames, go_on)
+        return self._on_rank0.latents.encode(frames, tick)
 
-    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
+    def vae_decode(self, latent: Tensor, tick: Tick) -> Tensor:
         """Decode to [3, F, H, W] in [-1, 1] on the CPU. Rank 0."""
-        return self._on_rank0.latents.decode(latent, go_on).cpu()
+        return self._on_rank0.latents.decode(latent, tick).cpu()
 
-    def denoiser(self, conditions: Conditions, go_on: GoOn) -> ChunkDenoiser:  # noqa: ARG002 - swaps layers in seconds
+    def denoiser(self, conditions: Conditions, tick: Tick) -> ChunkDenoiser:  # noqa: ARG002 - swaps layers in seconds
         """Bind a chunk's conditions; for another number of voices swap the audio layers first. Every rank."""
         assert self._placed is not None
         self._place(Variant(conditions.audio.shape[0], self._placed.preset))

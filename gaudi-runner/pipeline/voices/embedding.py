@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.engine import GoOn
+from pipeline.engine import Tick
 from pipeline.order import OrderRejected
 
 
 class Embedding:
     """Features [L, layers, d] of one voice, read a window at a time. The file ends with whoever has it open."""
 
-    def __init__(self, folder: Path, pieces: Iterable[Tensor], who: str, go_on: GoOn) -> None:
-        """Write the pieces, each [some, layers, d], and `go_on` after each. OrderRejected where one is not finite."""
+    def __init__(self, folder: Path, pieces: Iterable[Tensor], who: str, tick: Tick) -> None:
+        """Write the pieces, each [some, layers, d], and `tick` after each. OrderRejected where one is not finite."""
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open as long as it is read
         self._length = 0
         self._shape: tuple[int, ...] = ()
@@ -31,7 +31,7 @@ class Embedding:
                 )
             self._file.write(piece.float().cpu().contiguous().numpy().data.cast("B"))
             self._length, self._shape = self._length + piece.shape[0], tuple(piece.shape[1:])
-            go_on()
+            tick()
         self._file.flush()
 
     def __len__(self) -> int:

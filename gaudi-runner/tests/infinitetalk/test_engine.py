@@ -98,7 +98,7 @@ def test_what_compiles_passes_a_chunk_and_its_motion_frames_through_the_vae(
     given: list[tuple[int, ...]] = []
     for part in ("vae_encode", "vae_decode"):
         real = getattr(engine, part)
-        monkeypatch.setattr(engine, part, lambda x, go_on, real=real: given.append(tuple(x.shape)) or real(x, go_on))
+        monkeypatch.setattr(engine, part, lambda x, tick, real=real: given.append(tuple(x.shape)) or real(x, tick))
     pass_through_vae(engine, Group(), Shape(32, 48, 13), lambda: None)
     assert given == [(3, 13, 32, 48), (16, 4, 4, 6), (3, 9, 32, 48)]
 

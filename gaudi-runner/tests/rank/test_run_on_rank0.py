@@ -6,7 +6,7 @@ import torch
 
 from pipeline.demo.engine import DemoEngine
 from pipeline.denoise import Hooks
-from pipeline.engine import GoOn
+from pipeline.engine import Tick
 from pipeline.finite import NotANumber
 from pipeline.guidance import Sampling
 from pipeline.pictures.masks import person_masks
@@ -22,25 +22,25 @@ from support.parity_data import uniform
 
 def make_in_pieces(group: Group, pieces: int) -> list[object]:
     """What each rank got, how often it went on, and what reached it of a number that was none."""
-    rank0.APART_SECONDS = 0.0  # at every piece
+    rank0.TICK_SECONDS = 0.0  # at every piece
     times = 0
 
-    def go_on() -> None:
+    def tick() -> None:
         nonlocal times
         times += 1
 
-    def make(go_on: GoOn) -> str:
+    def make(tick: Tick) -> str:
         for _ in range(pieces):
-            go_on()
+            tick()
         return "made"
 
-    def lose(go_on: GoOn) -> str:
-        go_on()
+    def lose(tick: Tick) -> str:
+        tick()
         raise NotANumber("it is not finite")
 
-    made = rank0.run_on_rank0(group, make, go_on)
+    made = rank0.run_on_rank0(group, make, tick)
     try:
-        rank0.run_on_rank0(group, lose, go_on)
+        rank0.run_on_rank0(group, lose, tick)
     except NotANumber as error:
         return [made, times, str(error)]
     return [made, times]
@@ -53,13 +53,13 @@ def test_all_ranks_go_on_after_each_piece_and_hear_of_what_went_wrong() -> None:
 
 def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, int]]:
     """Chunks that this rank saw, and how often it went on, of videos that are stopped at the nth piece."""
-    rank0.APART_SECONDS = 0.0  # at every piece
+    rank0.TICK_SECONDS = 0.0  # at every piece
     torch.set_grad_enabled(False)
     seen = []
     for limit in stopped_at:
         times, chunks = 0, 0
 
-        def go_on(limit: int = limit) -> None:
+        def tick(limit: int = limit) -> None:
             nonlocal times
             times += 1
             if group.broadcast_object(times == limit):
@@ -71,7 +71,7 @@ def draw_until_stopped(group: Group, stopped_at: list[int]) -> list[tuple[int, i
             prepared = Prepared(LinearReference(False), [embedding], person_masks(1, 32, 32, 32, 32), "hello", "neg")
         video = Video(plan_chunks(30, 25, 9), Sampling(2, 5.0, 5.0, 4.0), 3, 25)
         try:
-            for _ in stream(DemoEngine(group), group, video, prepared=prepared, hooks=Hooks(go_on=go_on)):
+            for _ in stream(DemoEngine(group), group, video, prepared=prepared, hooks=Hooks(tick=tick)):
                 chunks += 1
         except Aborted:
             pass

@@ -45,7 +45,7 @@ def kept(directory: Path) -> tuple[int, int]:
     return header["chunk"], header["finished"]
 
 
-def go_on(group: RankGroup, job: str, directory: Path, at: tuple[int, int]) -> None:
+def tick(group: RankGroup, job: str, directory: Path, at: tuple[int, int]) -> None:
     """Render on as the runner does, and see that it goes on where it was."""
     assert group.render(job, directory, **{**SAID, "first_chunk": at[0]})["type"] == "finished"
     first = heard_of(group, job, "progress")[0]
@@ -63,16 +63,16 @@ def test_a_render_stopped_inside_a_chunk_goes_on_to_the_same_bytes(tmp_path: Pat
         assert four.until("ready", "failed")["type"] == "ready"
         assert four.render("whole", whole, **SAID)["type"] == "finished"
         at = stop_inside(four, "aborted", aborted, {"type": "abort", "job": "aborted"}, chunk=0)
-        go_on(four, "on", aborted, at)
+        tick(four, "on", aborted, at)
         assert same(aborted, whole)
         at = stop_inside(four, "killed", killed, 2, chunk=1)
     torn = shutil.copytree(killed, tmp_path / "torn")
     (torn / FILE).write_bytes((torn / FILE).read_bytes()[:-1])
     with RankGroup(1) as one:
         assert one.until("ready", "failed")["type"] == "ready"
-        go_on(one, "killed_on", killed, at)
+        tick(one, "killed_on", killed, at)
         assert same(killed, whole)
-        go_on(one, "torn", torn, (1, 0))
+        tick(one, "torn", torn, (1, 0))
         assert same(torn, whole)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.engine import Conditions, GoOn, Pass, Signal
+from pipeline.engine import Conditions, Pass, Signal, Tick
 from support.parity_data import uniform
 
 MIX = uniform("stub.vae.mix", (16, 3))
@@ -74,16 +74,16 @@ class LinearEngine:
     def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:
         raise AssertionError("the cases bring their embeddings")
 
-    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
+    def vae_encode(self, frames: Tensor, tick: Tick) -> Tensor:
         _, _, H, W = frames.shape
         kept = frames[:, ::4]
         blocks = kept.reshape(3, -1, H // 8, 8, W // 8, 8).mean((3, 5))
         return torch.einsum("cr,rthw->cthw", MIX, blocks)
 
-    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
+    def vae_decode(self, latent: Tensor, tick: Tick) -> Tensor:
         small = torch.einsum("cr,cthw->rthw", MIX, latent) / 4
         frames = torch.cat([small[:, :1], small[:, 1:].repeat_interleave(4, 1)], 1)
         return frames.repeat_interleave(8, 2).repeat_interleave(8, 3).tanh()
 
-    def denoiser(self, conditions: Conditions, go_on: GoOn) -> LinearDenoiser:
+    def denoiser(self, conditions: Conditions, tick: Tick) -> LinearDenoiser:
         return LinearDenoiser(self, conditions)
