@@ -75,7 +75,7 @@ def render(
         control.send(type, job=job, **fields)
 
     with Handover(directory, order, given.identity, video.colour_strength, announce, control.beat) as handover:
-        keeps_steps = group.is_rank0 and not sampling.remembers
+        keeps_steps = group.is_rank0 and not sampling.is_stateful
         with StepCheckpoint(directory, given.identity, handover.settled) if keeps_steps else nullcontext() as steps:
             hooks = Hooks(before_step, steps.after_step, tick) if steps else Hooks(before_step, tick=tick)
             chunks = stream(

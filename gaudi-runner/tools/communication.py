@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from pipeline.engine import Conditions, Pass
-from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
+from pipeline.infinitetalk.denoiser import ChunkDenoiser, KVCache
 from pipeline.infinitetalk.model import Transformer, TransformerConfig
 from pipeline.infinitetalk.parallel import TokenGrid
 from pipeline.rank.group import Group
@@ -86,7 +86,7 @@ def counted_bytes(config: TransformerConfig, size: tuple[int, int, int], group: 
     )
     with torch.inference_mode():
         before = group.bytes_sent
-        ChunkDenoiser(model, given, Remembered())(torch.zeros(16, *size), 500.0, Pass(prompt=True, voices=True))
+        ChunkDenoiser(model, given, KVCache())(torch.zeros(16, *size), 500.0, Pass(prompt=True, voices=True))
     return group.bytes_sent - before
 
 

@@ -13,7 +13,7 @@ from pipeline.infinitetalk.model import AudioCondition, Condition, Transformer
 from pipeline.infinitetalk.tea_cache import PassCache
 
 
-class Remembered:
+class KVCache:
     """The newest keys and values of each use; a prompt or a still picture is the same from chunk to chunk."""
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class ChunkDenoiser:
     4,200; and they hold three times the activations, in shapes that are compiled for each number of passes.
     """
 
-    def __init__(self, model: Transformer, conditions: Conditions, remembered: Remembered) -> None:
-        self._model, self._conditions, self._remembered = model, conditions, remembered
+    def __init__(self, model: Transformer, conditions: Conditions, kv_cache: KVCache) -> None:
+        self._model, self._conditions, self._kv_cache = model, conditions, kv_cache
         self._caches: dict[Pass, PassCache] = {}  # by kind of pass, of this chunk alone
 
     def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
@@ -62,15 +62,15 @@ class ChunkDenoiser:
 
     @cached_property
     def _prompt(self) -> list[KeysValues]:
-        return self._remembered.of("prompt", self._conditions.text, self._model.text_condition)
+        return self._kv_cache.of("prompt", self._conditions.text, self._model.text_condition)
 
     @cached_property
     def _negative(self) -> list[KeysValues]:
-        return self._remembered.of("negative", self._conditions.negative_text, self._model.text_condition)
+        return self._kv_cache.of("negative", self._conditions.negative_text, self._model.text_condition)
 
     @cached_property
     def _image(self) -> list[KeysValues]:
-        return self._remembered.of("image", self._conditions.clip, self._model.image_condition)
+        return self._kv_cache.of("image", self._conditions.clip, self._model.image_condition)
 
     @cached_property
     def _voices(self) -> AudioCondition:

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pipeline.engine import Conditions, Signal, Tick
-from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
+from pipeline.infinitetalk.denoiser import ChunkDenoiser, KVCache
 from pipeline.infinitetalk.device import Device
 from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, load_encoders
 from pipeline.infinitetalk.model import Transformer
@@ -85,12 +85,12 @@ class InfiniteTalkEngine:
         """Bind a chunk's conditions; for another number of voices swap the audio layers first. Every rank."""
         assert self._placed is not None
         self._place(Variant(conditions.audio.shape[0], self._placed.preset))
-        return ChunkDenoiser(self._transformer, conditions, self._remembered)
+        return ChunkDenoiser(self._transformer, conditions, self._kv_cache)
 
     def _place(self, wanted: Variant, beat: Callable[[], None] = lambda: None) -> None:
         if wanted == self._placed:
             return
-        self._remembered = Remembered()  # made with the weights of before
+        self._kv_cache = KVCache()  # made with the weights of before
         self._weights.place(self._transformer, wanted, self._placed, self._device.torch, self._device.dtype, beat)
         self._placed = wanted
 
