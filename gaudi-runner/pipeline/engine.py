@@ -77,7 +77,7 @@ class Pass:
 class Denoiser(Protocol):
     """The model with one chunk's conditions in place: what is constant over a chunk is computed once."""
 
-    def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
+    def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
         """One forward pass at time t (1000 to 0): latent [C,T,h,w] to a new velocity like it, on every rank."""
 
 

@@ -56,15 +56,15 @@ def render(
         control.beat()
         stopping.at_step()
 
-    given = share_inputs(engine, group, tick, directory, values)
-    order = given.order
+    inputs = share_inputs(engine, group, tick, directory, values)
+    order = inputs.order
     engine.use(order.preset, control.beat)
     plan = plan_chunks(order.frames)
     sampling = Sampling(order.steps, order.shift, order.text_guide, order.audio_guide)
     video = Video(plan, sampling, order.seed, order.fps)
     per_latent = (order.height // 16) * (order.width // 16)
     tokens = [plan.latents(index) * per_latent for index in range(plan.chunks)]
-    at = (order.first_chunk, given.inside.finished if given.inside else 0)
+    at = (order.first_chunk, inputs.inside.finished if inputs.inside else 0)
     progress = Progress(control if group.is_rank0 else None, job, sampling, tokens, at)
 
     def before_step(chunk: int, step: int) -> None:
@@ -74,17 +74,17 @@ def render(
     def announce(type: str, **fields: object) -> None:
         control.send(type, job=job, **fields)
 
-    with Handover(directory, order, given.identity, video.colour_strength, announce, control.beat) as handover:
+    with Handover(directory, order, inputs.identity, video.colour_strength, announce, control.beat) as handover:
         keeps_steps = group.is_rank0 and not sampling.is_stateful
-        with StepCheckpoint(directory, given.identity, handover.settled) if keeps_steps else nullcontext() as steps:
+        with StepCheckpoint(directory, inputs.identity, handover.settled) if keeps_steps else nullcontext() as steps:
             hooks = Hooks(before_step, steps.after_step, tick) if steps else Hooks(before_step, tick=tick)
             chunks = stream(
                 engine,
                 group,
                 video,
-                prepared=given.prepared,
-                resume=given.resume,
-                inside=given.inside,
+                prepared=inputs.prepared,
+                resume=inputs.resume,
+                inside=inputs.inside,
                 hooks=hooks,
             )
             for chunk in chunks:

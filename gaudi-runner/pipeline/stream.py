@@ -74,7 +74,7 @@ def stream(
     """
     plan = video.plan
     generator = torch.Generator().manual_seed(video.seed)
-    conditions = _ChunkConditions(engine, group, video, prepared, hooks.tick)
+    of_video = _ChunkConditions(engine, group, video, prepared, hooks.tick)
     motion: Tensor | None = None
     first = 0
     if resume is not None:
@@ -82,26 +82,28 @@ def stream(
         motion, first = resume.motion, resume.next_chunk
 
     for index in range(first, plan.chunks):
-        given = conditions.of_chunk(index)
+        conditions = of_video.of_chunk(index)
         if motion is None:
             # The VAE is causal: the first picture alone is latent 0 of the condition.
-            motion = given.y[4:, :1]
-        shape = (engine.latent_channels, *given.y.shape[1:])
+            motion = conditions.y[4:, :1]
+        shape = (engine.latent_channels, *conditions.y.shape[1:])
         # Drawn for a chunk that goes on as well: the next chunk's noise follows it.
         start = Steps(index, 0, torch.randn(shape, generator=generator, dtype=torch.float32))
         if inside is not None and inside.chunk == index:
             start = inside
         start = replace(start, latent=start.latent.to(engine.device))
         # Not kept: what the denoiser holds on the device is let go before the VAE runs.
-        latent = denoise(engine.denoiser(given, hooks.tick), video.sampling, start=start, motion=motion, hooks=hooks)
+        latent = denoise(
+            engine.denoiser(conditions, hooks.tick), video.sampling, start=start, motion=motion, hooks=hooks
+        )
 
-        decoded = run_on_rank0(group, partial(_decoded, engine, video, latent, index, conditions.colours), hooks.tick)
+        decoded = run_on_rank0(group, partial(_decoded, engine, video, latent, index, of_video.colours), hooks.tick)
         frames, motion = decoded or (None, None)
         if index + 1 < plan.chunks:
             motion = group.broadcast(motion, engine.device)
         new = frames[:, plan.emitted(index)] if frames is not None else None
         del decoded, frames, latent, start
-        yield Chunk(index, new, conditions.colours, State(index + 1, generator.get_state(), motion))
+        yield Chunk(index, new, of_video.colours, State(index + 1, generator.get_state(), motion))
 
 
 def _decoded(

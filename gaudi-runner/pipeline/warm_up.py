@@ -29,7 +29,7 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
         silence = Sound(np.zeros(16_000 * shape.frames // FPS))
         heard = torch.cat(list(engine.embed_voice(silence, shape.frames, FPS)))[None, :, None].expand(-1, -1, 5, -1, -1)
     beat()
-    given = Conditions(
+    conditions = Conditions(
         text=group.broadcast(engine.encode_text(" ") if group.is_rank0 else None, engine.device),
         negative_text=group.broadcast(engine.encode_text("") if group.is_rank0 else None, engine.device),
         clip=group.broadcast(engine.encode_picture(still) if group.is_rank0 else None, engine.device),
@@ -40,7 +40,7 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
         fps=FPS,
         reference=_Grey(shape) if group.is_rank0 else None,
     )
-    denoiser = engine.denoiser(given, beat)
+    denoiser = engine.denoiser(conditions, beat)
     latent = torch.zeros(engine.latent_channels, latents, height, width, device=engine.device)
     seconds = 0.0
     for _ in range(2):

@@ -48,8 +48,8 @@ class Spoiled(LinearEngine):
         engine = self
 
         class Denoiser(LinearDenoiser):
-            def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
-                return engine.spoil("forward", super().__call__(latent, t, given))
+            def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
+                return engine.spoil("forward", super().__call__(latent, t, condition))
 
         return Denoiser(self, conditions)
 

@@ -73,7 +73,7 @@ def counted_bytes(config: TransformerConfig, size: tuple[int, int, int], group: 
     for parameter in model.parameters():
         parameter.data.zero_()
     frames, height, width = size
-    given = Conditions(
+    conditions = Conditions(
         text=torch.zeros(7, config.text_dim),
         negative_text=torch.zeros(7, config.text_dim),
         clip=torch.zeros(257, config.image_dim),
@@ -86,7 +86,7 @@ def counted_bytes(config: TransformerConfig, size: tuple[int, int, int], group: 
     )
     with torch.inference_mode():
         before = group.bytes_sent
-        ChunkDenoiser(model, given, KVCache())(torch.zeros(16, *size), 500.0, Pass(prompt=True, voices=True))
+        ChunkDenoiser(model, conditions, KVCache())(torch.zeros(16, *size), 500.0, Pass(prompt=True, voices=True))
     return group.bytes_sent - before
 
 

@@ -42,23 +42,23 @@ class ChunkDenoiser:
         self._model, self._conditions, self._kv_cache = model, conditions, kv_cache
         self._caches: dict[Pass, PassCache] = {}  # by kind of pass, of this chunk alone
 
-    def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
+    def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
         """Run one forward pass: latent [16, T, h, w] -> velocity [16, T, h, w] float32, the same on every rank."""
-        condition = Condition(
-            text=self._prompt if given.prompt else self._negative,
+        attended = Condition(
+            text=self._prompt if condition.prompt else self._negative,
             image=self._image,
-            audio=self._voices if given.voices else self._silence,
+            audio=self._voices if condition.voices else self._silence,
         )
-        return self._model(latent, self._conditions.y, t, condition, self._cache(given))
+        return self._model(latent, self._conditions.y, t, attended, self._cache(condition))
 
-    def _cache(self, given: Pass) -> PassCache | None:
+    def _cache(self, condition: Pass) -> PassCache | None:
         threshold = self._conditions.tea_cache
         if threshold == 0:
             return None
-        if given not in self._caches:
+        if condition not in self._caches:
             _, height, width = self._conditions.masks.shape
-            self._caches[given] = PassCache(threshold, height * width // 4)
-        return self._caches[given]
+            self._caches[condition] = PassCache(threshold, height * width // 4)
+        return self._caches[condition]
 
     @cached_property
     def _prompt(self) -> list[KeysValues]:

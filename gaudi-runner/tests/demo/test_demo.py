@@ -69,7 +69,7 @@ def test_the_denoiser_arrives_where_its_guide_points(guide: float) -> None:
 
 def test_a_latent_that_is_not_finite_is_told_with_its_step() -> None:
     class Broken:
-        def __call__(self, latent: torch.Tensor, t: float, given: object) -> torch.Tensor:
+        def __call__(self, latent: torch.Tensor, t: float, condition: object) -> torch.Tensor:
             return latent * (float("nan") if t < 700 else 0)
 
     sampling = Sampling(3, 1.0, 1.0, 1.0)

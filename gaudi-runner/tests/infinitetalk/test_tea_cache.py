@@ -117,8 +117,8 @@ def test_every_chunk_begins_anew(model: Transformer) -> None:
     assert not torch.equal(first, off)
     denoiser = ChunkDenoiser(model, conditions(model, 1e9), KVCache())
     with torch.inference_mode():
-        for given in (BOTH, VOICES, NEITHER, BOTH):  # a chunk that was left in the middle
-            denoiser(torch.zeros(16, 2, 4, 4), 900.0, given)
+        for condition in (BOTH, VOICES, NEITHER, BOTH):  # a chunk that was left in the middle
+            denoiser(torch.zeros(16, 2, 4, 4), 900.0, condition)
     again, as_few = computed(model, 1e9, 7)
     assert as_few == 15
     assert torch.equal(first, again)

@@ -30,15 +30,15 @@ class LinearReference:
 
 
 class LinearDenoiser:
-    def __init__(self, engine: LinearEngine, given: Conditions) -> None:
-        self._engine, self._given = engine, given
+    def __init__(self, engine: LinearEngine, conditions: Conditions) -> None:
+        self._engine, self._conditions = engine, conditions
 
-    def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
+    def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
         self._engine.forwards += 1
-        it = self._given
-        audio = (it.audio if given.voices else it.null_audio).mean((0, 2, 3, 4))
+        it = self._conditions
+        audio = (it.audio if condition.voices else it.null_audio).mean((0, 2, 3, 4))
         per_latent = torch.cat([audio[:1], audio[1:].view(-1, 4).mean(1)])
-        text = it.text if given.prompt else it.negative_text
+        text = it.text if condition.prompt else it.negative_text
         constant = text.mean() + 0.001 * t * it.clip.mean() + 0.05 * it.masks[0].mean()
         return (
             0.5 * latent - 0.8 * it.y[4:20] + 0.3 * it.y[:4].mean(0) + 10 * per_latent[None, :, None, None] + constant
