@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.infinitetalk.device import fused_attention
 from pipeline.infinitetalk.parallel import RankTokens
-from pipeline.infinitetalk.ref_attn_map import VOICE_POSITIONS, face_scores
+from pipeline.infinitetalk.ref_attn_map import VOICE_POSITIONS, ref_attn_map_of
 from pipeline.infinitetalk.rotary import Rotation, line_rotation, rotate
 
 
@@ -65,16 +65,19 @@ class SelfAttention(nn.Module):
         self.norm_k = RMSNorm(dim)
 
     def forward(
-        self, z: Tensor, rotation: Rotation, tokens: RankTokens, faces: Tensor | None
+        self, z: Tensor, rotation: Rotation, tokens: RankTokens, ref_target_masks: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend from z [share, D] -> [share, D]; with `faces` [3, per_frame] also each token's scores [3, share]."""
+        """Attend from z [share, D] -> [share, D].
+
+        With masks [3, per_frame] also each token's attention to the people in the reference [3, share].
+        """
         q = rotate(self._heads(self.norm_q(self.q(z))), rotation)
         k = rotate(self._heads(self.norm_k(self.k(z))), rotation)
         qkv = torch.stack((q, k, self._heads(self.v(z))), dim=1)  # [share, 3, n, d]
         q, k, v = tokens.to_heads(qkv).unbind(1)  # [count, n / ranks, d] each
         out = attend(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0)).squeeze(0)  # [count, n / ranks, d]
-        scores = None if faces is None else face_scores(q, k, faces, tokens)
-        return self.o(tokens.from_heads(out, self.heads).flatten(1)), scores
+        ref_attn_map = None if ref_target_masks is None else ref_attn_map_of(q, k, ref_target_masks, tokens)
+        return self.o(tokens.from_heads(out, self.heads).flatten(1)), ref_attn_map
 
     def _heads(self, z: Tensor) -> Tensor:
         return z.unflatten(-1, (self.heads, -1))

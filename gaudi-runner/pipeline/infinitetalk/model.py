@@ -67,11 +67,11 @@ class TransformerConfig:
 
 @dataclass(frozen=True)
 class AudioCondition:
-    """Keys and values of this rank's latent frames, one entry a block, and the faces where two people speak."""
+    """Keys and values of this rank's latent frames, one entry a block, and the masks of the people where two speak."""
 
     tokens: RankTokens
     voices: list[KeysValues]
-    faces: Tensor | None  # [3, per_frame] of 0 and 1
+    ref_target_masks: Tensor | None  # [3, per_frame] of 0 and 1: person 1, person 2, background
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Shared(NamedTuple):
     time: Tensor  # [6, D] float32
     rotation: Rotation
     tokens: RankTokens
-    faces: Tensor | None  # [3, per_frame] of 0 and 1, where two people speak
+    ref_target_masks: Tensor | None  # [3, per_frame] of 0 and 1, where two people speak
 
 
 class ImageTokens(nn.Module):
@@ -163,12 +163,12 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, shared: Shared, context: Context) -> Tensor:
         """Take x [share, D] -> [share, D]."""
-        time, rotation, tokens, faces = shared
+        time, rotation, tokens, ref_target_masks = shared
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation[0].float() + time
-        attended, scores = self.self_attn(modulated(x, shift1, scale1), rotation, tokens, faces)
+        attended, ref_attn_map = self.self_attn(modulated(x, shift1, scale1), rotation, tokens, ref_target_masks)
         x = gated_sum(x, attended, gate1)
         x = x + self.cross_attn(self.norm3(x), context.text, context.image)
-        position = None if scores is None else token_positions(scores, tokens)
+        position = None if ref_attn_map is None else token_positions(ref_attn_map, tokens)
         x = x + self.audio_cross_attn(self.norm_x(x), context.voices, position, tokens)
         return gated_sum(x, self.ffn(modulated(x, shift2, scale2)), gate2)
 
@@ -241,8 +241,10 @@ class Transformer(nn.Module):
         tokens = RankTokens.of(grid, self.group)
         every_frame = self.audio_proj(self._in_weight_type(audio))  # [T, A * Na, Da]
         mine = every_frame[tokens.frames]
-        faces = token_masks(masks).to(mine.device) if voices == 2 else None
-        return AudioCondition(tokens, [block.audio_cross_attn.voices(mine, voices) for block in self.blocks], faces)
+        ref_target_masks = token_masks(masks).to(mine.device) if voices == 2 else None
+        return AudioCondition(
+            tokens, [block.audio_cross_attn.voices(mine, voices) for block in self.blocks], ref_target_masks
+        )
 
     def forward(
         self, latent: Tensor, y: Tensor, t: float, condition: Condition, cache: PassCache | None = None
@@ -259,7 +261,7 @@ class Transformer(nn.Module):
         x = linear(patches, self.patch_embedding.weight.flatten(1), self.patch_embedding.bias)
         head_time, block_time = self.times(t)
         rotation = grid_rotation(tokens, self.config.head_width, x.device)
-        shared = Shared(block_time, rotation, tokens, condition.audio.faces)
+        shared = Shared(block_time, rotation, tokens, condition.audio.ref_target_masks)
 
         def blocks(x: Tensor) -> Tensor:
             for block, context in zip(self.blocks, condition.by_block(), strict=True):
