@@ -138,21 +138,21 @@ class AudioAttention(nn.Module):
         self.kv_linear = nn.Linear(audio_width, 2 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def voices(self, audio: Tensor, count: int) -> KeysValues:
-        """Make them for audio tokens [frames, count * Na, Da] of `count` voices -> [frames, count * Na, n, d] each."""
+    def audio_emb(self, audio: Tensor, voices: int) -> KeysValues:
+        """Make them for audio tokens [frames, voices * Na, Da] of one voice or two, [frames, voices * Na, n, d]."""
         keys, values = (self._heads(half) for half in self.kv_linear(audio).chunk(2, dim=-1))
-        if count == 1:
+        if voices == 1:
             return KeysValues(keys, values)
-        each = audio.shape[1] // count
+        each = audio.shape[1] // voices
         position = torch.tensor(VOICE_POSITIONS, device=audio.device).repeat_interleave(each)
         return KeysValues(rotate(keys, line_rotation(position, keys.shape[-1])), values)
 
-    def forward(self, z: Tensor, voices: KeysValues, position: Tensor | None, tokens: RankTokens) -> Tensor:
+    def forward(self, z: Tensor, audio_emb: KeysValues, position: Tensor | None, tokens: RankTokens) -> Tensor:
         """Attend from z [share, D] -> [share, D]; position [share]: the token's on the line, for two people."""
         q = self._heads(self.q_linear(z))  # [share, n, d]
         if position is not None:
             q = rotate(q, line_rotation(position, q.shape[-1]))
-        out = attend(tokens.by_frame(q), *voices)  # [frames, per_frame, n, d]
+        out = attend(tokens.by_frame(q), *audio_emb)  # [frames, per_frame, n, d]
         return self.proj(tokens.from_frames(out).flatten(1))
 
     def _heads(self, z: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class ChunkDenoiser:
         attended = Condition(
             text=self._prompt if condition.prompt else self._negative,
             image=self._image,
-            audio=self._voices if condition.voices else self._silence,
+            audio=self._audio if condition.voices else self._silence,
         )
         return self._model(latent, self._conditions.y, t, attended, self._cache(condition))
 
@@ -73,7 +73,7 @@ class ChunkDenoiser:
         return self._kv_cache.of("image", self._conditions.clip, self._model.image_condition)
 
     @cached_property
-    def _voices(self) -> AudioCondition:
+    def _audio(self) -> AudioCondition:
         return self._model.audio_condition(self._conditions.audio, self._conditions.masks)
 
     @cached_property

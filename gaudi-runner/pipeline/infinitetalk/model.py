@@ -70,7 +70,7 @@ class AudioCondition:
     """Keys and values of this rank's latent frames, one entry a block, and the masks of the people where two speak."""
 
     tokens: RankTokens
-    voices: list[KeysValues]
+    audio_emb: list[KeysValues]
     ref_target_masks: Tensor | None  # [3, per_frame] of 0 and 1: person 1, person 2, background
 
 
@@ -89,8 +89,8 @@ class Condition:
 
     def by_block(self) -> Iterator[Context]:
         """Yield each block's part."""
-        for text, image, voices in zip(self.text, self.image, self.audio.voices, strict=True):
-            yield Context(text, image, voices)
+        for text, image, audio_emb in zip(self.text, self.image, self.audio.audio_emb, strict=True):
+            yield Context(text, image, audio_emb)
 
 
 class Context(NamedTuple):
@@ -98,7 +98,7 @@ class Context(NamedTuple):
 
     text: KeysValues
     image: KeysValues
-    voices: KeysValues
+    audio_emb: KeysValues
 
 
 class Shared(NamedTuple):
@@ -169,7 +169,7 @@ class Block(nn.Module):
         x = gated_sum(x, attended, gate1)
         x = x + self.cross_attn(self.norm3(x), context.text, context.image)
         position = None if ref_attn_map is None else token_positions(ref_attn_map, tokens)
-        x = x + self.audio_cross_attn(self.norm_x(x), context.voices, position, tokens)
+        x = x + self.audio_cross_attn(self.norm_x(x), context.audio_emb, position, tokens)
         return gated_sum(x, self.ffn(modulated(x, shift2, scale2)), gate2)
 
 
@@ -243,7 +243,7 @@ class Transformer(nn.Module):
         mine = every_frame[tokens.frames]
         ref_target_masks = token_masks(masks).to(mine.device) if voices == 2 else None
         return AudioCondition(
-            tokens, [block.audio_cross_attn.voices(mine, voices) for block in self.blocks], ref_target_masks
+            tokens, [block.audio_cross_attn.audio_emb(mine, voices) for block in self.blocks], ref_target_masks
         )
 
     def forward(
