@@ -69,7 +69,7 @@ def main() -> None:
         # The others hang in a collective until we are gone, so: say why, and go.
         traceback.print_exc()
         if isinstance(error, PeerLost):
-            time.sleep(PEER_SECONDS)  # another rank went first: its word is the one that explains
+            time.sleep(PEER_SECONDS)  # another rank went first: what it says explains it
         reason = reason_of(error, serving)
         control.send("failed", rank=control.rank, job=job[0], reason=reason, message=message_of(error))
         sys.stderr.flush()
@@ -125,20 +125,20 @@ def next_command(group: Group, control: Control) -> dict[str, Any]:
     """The runner's next order, on every rank; raises RunnerGone on every rank. All of them beat while they wait."""
     while True:
         control.beat()
-        word: dict[str, Any] | None = None
+        message: dict[str, Any] | None = None
         if group.is_rank0:
             try:
-                word = control.next_message(IDLE_SECONDS)
+                message = control.next_message(IDLE_SECONDS)
             except RunnerGone:
-                word = {"type": "leave"}
-        word = group.broadcast_object(word)
-        if word is None or word["type"] == "abort":  # an abort of a job that has ended: nothing to do
+                message = {"type": "leave"}
+        message = group.broadcast_object(message)
+        if message is None or message["type"] == "abort":  # an abort of a job that has ended: nothing to do
             continue
-        if word["type"] == "leave":
+        if message["type"] == "leave":
             raise RunnerGone
-        if word["type"] != "render":
-            raise ValueError(f"the runner said {word['type']!r}, which no rank knows")
-        return word
+        if message["type"] != "render":
+            raise ValueError(f"the runner said {message['type']!r}, which no rank knows")
+        return message
 
 
 if __name__ == "__main__":

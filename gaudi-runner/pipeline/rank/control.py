@@ -60,12 +60,12 @@ class Control:
     def asked_to_abort(self, job: str) -> Literal["now", "after_chunk"] | None:
         """Whether an abort of this job has come, and whether it lets the running chunk finish; never waits."""
         self._receive(0)
-        asked = [word for word in self._inbox if word["type"] == "abort" and word["job"] == job]
-        for word in asked:
-            self._inbox.remove(word)
+        asked = [message for message in self._inbox if message["type"] == "abort" and message["job"] == job]
+        for message in asked:
+            self._inbox.remove(message)
         if not asked:
             return None
-        return "after_chunk" if all(word.get("after_chunk") for word in asked) else "now"
+        return "after_chunk" if all(message.get("after_chunk") for message in asked) else "now"
 
     def _receive(self, timeout: float) -> None:
         if not self._closed and select.select([self._socket], [], [], timeout)[0]:

@@ -34,7 +34,7 @@ def digest(path: Path) -> str:
 
 
 def test_ready_says_which_model_it_is(pair: RankGroup) -> None:
-    ready = next(word for word in pair.heard if word["type"] == "ready")
+    ready = next(message for message in pair.received if message["type"] == "ready")
     assert (ready["engine"], ready["model"], ready["device"]) == ("infinitetalk", "InfiniteTalk", "cpu")
     assert ready["versions"]["engine"].startswith("infinitetalk ")
 

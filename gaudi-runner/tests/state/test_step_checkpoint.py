@@ -16,7 +16,7 @@ import torch
 from pipeline.state.state_file import NotWhole, read_state_file, write_state_file
 from pipeline.state.step_checkpoint import FILE, StepCheckpoint, read_steps
 from support.orders import make_inputs, order
-from support.rank_group import RankGroup, digests, heard_of
+from support.rank_group import RankGroup, digests, messages_of
 
 SAID = order(frames=150, steps=120)
 OWN = {"seed": 1, "engine": "e"}
@@ -25,17 +25,17 @@ SHAPE = (2, 3, 4, 4)
 
 def stop_inside(group: RankGroup, job: str, directory: Path, stop: dict | int, chunk: int) -> tuple[int, int]:
     """Start a render and stop it once steps of this chunk are kept; what is kept, as chunk and finished steps."""
-    group.say(type="render", job=job, generation=1, directory=str(directory), order=SAID)
+    group.send(type="render", job=job, generation=1, directory=str(directory), order=SAID)
     while True:
-        word = group.until("progress", "finished", "failed", "rejected")
-        assert word["type"] == "progress", word
-        if word["chunk"] == chunk and (directory / FILE).exists() and kept(directory)[0] == chunk:
+        message = group.until("progress", "finished", "failed", "rejected")
+        assert message["type"] == "progress", message
+        if message["chunk"] == chunk and (directory / FILE).exists() and kept(directory)[0] == chunk:
             break
     if isinstance(stop, int):
         os.kill(group.pids[stop], signal.SIGKILL)
         assert group.torchrun.wait(60) != 0
     else:
-        group.say(**stop)
+        group.send(**stop)
         assert group.until("aborted", "finished", "failed") == {"type": "aborted", "job": job}
     return kept(directory)
 
@@ -48,7 +48,7 @@ def kept(directory: Path) -> tuple[int, int]:
 def tick(group: RankGroup, job: str, directory: Path, at: tuple[int, int]) -> None:
     """Render on as the runner does, and see that it goes on where it was."""
     assert group.render(job, directory, **{**SAID, "first_chunk": at[0]})["type"] == "finished"
-    first = heard_of(group, job, "progress")[0]
+    first = messages_of(group, job, "progress")[0]
     assert (first["chunk"], first["step"]) == at
     assert not list(directory.glob("steps.*"))
 

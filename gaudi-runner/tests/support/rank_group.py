@@ -27,9 +27,9 @@ class RankGroup:
         self.ranks = ranks
         self._engine = engine  # its name, and its further arguments
         self.pids: dict[int, int] = {}
-        self.heard: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
         self._environment = environment
-        self._words: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self._rank0: socket.socket | None = None
 
     def __enter__(self) -> RankGroup:
@@ -60,12 +60,12 @@ class RankGroup:
         self._listener.close()
         shutil.rmtree(self._folder)
 
-    def say(self, **word: object) -> None:
+    def send(self, **message: object) -> None:
         deadline = time.monotonic() + 60
         while self._rank0 is None and time.monotonic() < deadline:
             time.sleep(0.05)
         assert self._rank0 is not None
-        self._rank0.sendall(json.dumps(word).encode() + b"\n")
+        self._rank0.sendall(json.dumps(message).encode() + b"\n")
 
     def hang_up(self) -> None:
         assert self._rank0 is not None
@@ -75,13 +75,13 @@ class RankGroup:
         """The next message of one of these types; what came before is kept in `heard`."""
         deadline = time.monotonic() + seconds
         while True:
-            word = self._words.get(timeout=max(0.01, deadline - time.monotonic()))
-            self.heard.append(word)
-            if word["type"] in types:
-                return word
+            message = self._messages.get(timeout=max(0.01, deadline - time.monotonic()))
+            self.received.append(message)
+            if message["type"] in types:
+                return message
 
     def render(self, job: str, directory: Path, seconds: float = 240, **order: object) -> dict[str, Any]:
-        self.say(type="render", job=job, generation=1, directory=str(directory), order=order)
+        self.send(type="render", job=job, generation=1, directory=str(directory), order=order)
         return self.until("finished", "rejected", "failed", "aborted", seconds=seconds)
 
     def peak_kib(self, rank: int) -> int:
@@ -99,17 +99,17 @@ class RankGroup:
 
     def _listen(self, connection: socket.socket) -> None:
         for line in connection.makefile():
-            word = json.loads(line)
-            if word["type"] == "hello":
-                self.pids[word["rank"]] = word["pid"]
-                if word["rank"] == 0:
+            message = json.loads(line)
+            if message["type"] == "hello":
+                self.pids[message["rank"]] = message["pid"]
+                if message["rank"] == 0:
                     self._rank0 = connection
-            self._words.put(word)
+            self._messages.put(message)
 
 
 def digests(directory: Path, suffix: str = "mp4") -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.glob(f"chunk-*.{suffix}"))]
 
 
-def heard_of(group: RankGroup, job: str, type: str) -> list[dict]:
-    return [word for word in group.heard if word.get("job") == job and word["type"] == type]
+def messages_of(group: RankGroup, job: str, type: str) -> list[dict]:
+    return [message for message in group.received if message.get("job") == job and message["type"] == type]
