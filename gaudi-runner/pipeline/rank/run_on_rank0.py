@@ -14,7 +14,7 @@ from pipeline.rank.group import Group
 
 T = TypeVar("T")
 
-# More beats are not sent. Agreed at each of the demo's pieces, of 0.05 s, a video took 5 % longer on busy cores.
+# More beats are not sent. At each of the demo's pieces, of 0.05 s, a video took 5 % longer on busy cores.
 TICK_SECONDS = BEAT_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""Whether to go on with a job, agreed by all ranks at the same place."""
+"""Whether to go on with a job: rank 0 decides, and all ranks do the same at the same place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Literal
 from pipeline.rank.control import Control, RunnerGone
 from pipeline.rank.group import Group
 
-Word = Literal["on", "abort", "abort_after_chunk", "leave"]
+Decision = Literal["on", "abort", "abort_after_chunk", "leave"]
 
 
 class Aborted(Exception):
-    """All ranks have agreed to stop this job."""
+    """All ranks stop this job here."""
 
 
 class Stopping:
@@ -23,21 +23,21 @@ class Stopping:
 
     def at_step(self) -> None:
         """Collective, before every step. Raises Aborted or RunnerGone on every rank alike."""
-        self._agreed()
+        self._decided()
 
     def after_chunk(self) -> bool:
         """Collective, between two chunks: whether this was to be the last one for now. Raises as `at_step`."""
-        return self._agreed() == "abort_after_chunk"
+        return self._decided() == "abort_after_chunk"
 
-    def _agreed(self) -> Word:
-        word = self._group.broadcast_object(self._asked() if self._group.is_rank0 else "on")
-        if word == "abort":
+    def _decided(self) -> Decision:
+        decision = self._group.broadcast_object(self._asked() if self._group.is_rank0 else "on")
+        if decision == "abort":
             raise Aborted
-        if word == "leave":
+        if decision == "leave":
             raise RunnerGone
-        return word
+        return decision
 
-    def _asked(self) -> Word:
+    def _asked(self) -> Decision:
         try:
             asked = self._control.asked_to_abort(self._job)
         except RunnerGone:
