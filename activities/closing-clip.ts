@@ -7,7 +7,7 @@ export type ClosingClip = { path: string; frames: number }
 const bt709 = 'out_color_matrix=bt709:out_range=tv'
 
 /**
- * As the ranks encode their segments (`gaudi-runner/pipeline/segment.py`), down to the pixel shape that they leave unsaid
+ * As the ranks encode their segments (`gaudi-runner/pipeline/pictures/segment.py`), down to the pixel shape that they leave unsaid
  * (`setsar=0`): then the clip is appended by copying.
  */
 const segmentCodec = (fps: number): string[] => [

@@ -8,7 +8,7 @@ const tokenSide = 16
 
 /**
  * Where the tokens of a render look in a picture of this size. The same arithmetic as the ranks' (`person_masks` and
- * `token_masks` in `pipeline/pictures.py`), to the last bit: cover the render's size, crop the centre, nearest neighbour, then
+ * `token_masks` in `pipeline/pictures/masks.py`), to the last bit: cover the render's size, crop the centre, nearest neighbour, then
  * every 16th pixel. `test/fixtures/token-grid.json` holds both sides to it.
  */
 export function tokenGrid(source: Size, render: Size): TokenGrid {

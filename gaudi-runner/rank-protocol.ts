@@ -4,7 +4,7 @@ import { z } from 'zod'
  * What the runner and its ranks say to each other.
  *
  * The runner listens on a Unix socket; every rank connects (`--control PATH`) and speaks one JSON object a line, UTF-8,
- * `hello` first. Only rank 0 is spoken to. A closed socket means: leave. The Python side is `pipeline/control.py`.
+ * `hello` first. Only rank 0 is spoken to. A closed socket means: leave. The Python side is `pipeline/rank/control.py`.
  */
 
 /** A file in the job's folder, complete and renamed into place before it is named; sha256 in hex. */

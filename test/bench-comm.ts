@@ -21,7 +21,7 @@ const originalGbPerToken = 27.1 / 33_600
 export async function benchComm(): Promise<Row[]> {
   const torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=8']
   const options = { cwd: join(root, 'gaudi-runner'), env: { ...process.env, OMP_NUM_THREADS: '1' } }
-  const program = [...torchrun, '-m', 'pipeline.infinitetalk.communication']
+  const program = [...torchrun, '-m', 'tools.communication']
   const { stdout } = await promisify(execFile)(parts().python, program, options)
   // gloo tells on stdout whom it has met; the numbers come last.
   const { ranks, counted, published } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Communication

@@ -18,12 +18,12 @@ type Loading = {
 
 /**
  * What loading the transformer takes of the host on 8 ranks: memory beside one copy of the weights, and time beside a plain
- * read of the same files, both from a cold page cache. Linux only. How memory is counted: `weight_loading.py`.
+ * read of the same files, both from a cold page cache. Linux only. How memory is counted: `tools/weight_loading.py`.
  */
 export async function benchWeights(): Promise<Row[]> {
   const dir = await mkdtemp(join(tmpdir(), 'text2video-weights-'))
   const python = (...args: string[]) =>
-    promisify(execFile)(parts().python, [...args, '-m', 'pipeline.infinitetalk.weight_loading', join(dir, 'model')], {
+    promisify(execFile)(parts().python, [...args, '-m', 'tools.weight_loading', join(dir, 'model')], {
       cwd: join(root, 'gaudi-runner'),
       env: { ...process.env, OMP_NUM_THREADS: '1' },
     })

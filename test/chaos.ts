@@ -82,6 +82,6 @@ async function one(seed: number, env: NodeJS.ProcessEnv): Promise<void> {
 
 function tinyModel(folder: string): NodeJS.ProcessEnv {
   const cwd = join(root, 'gaudi-runner')
-  execFileSync(parts().python, ['-m', 'pipeline.infinitetalk.tiny_checkpoint', folder], { cwd })
+  execFileSync(parts().python, ['-m', 'tools.tiny_checkpoint', folder], { cwd })
   return { ENGINE: 'infinitetalk', MODEL_DIR: folder, DEVICE: 'cpu' }
 }

@@ -22,7 +22,7 @@ test('InfiniteTalk renders on two ranks, from POST to MP4, from weights in the o
   inFolder(async (dir) => {
     const model = join(dir, 'model')
     const python = process.env.PYTHON_PATH ?? testStack().pythonPath
-    await promisify(execFile)(python, ['-m', 'pipeline.infinitetalk.tiny_checkpoint', model], {
+    await promisify(execFile)(python, ['-m', 'tools.tiny_checkpoint', model], {
       cwd: join(root, 'gaudi-runner'),
     })
     const chosen = { ENGINE: 'infinitetalk', MODEL_DIR: model, DEVICE: 'cpu', RANKS: '2', NODES: '1' }

@@ -3,39 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import Tensor
 
-from pipeline.engine import Denoiser
+from pipeline.engine import Denoiser, Tick
 from pipeline.finite import finite
 from pipeline.guidance import Guidance, Sampling, timesteps
+from pipeline.state.step_checkpoint import Steps
 
 
-def denoise(
-    denoiser: Denoiser,
-    latent: Tensor,
-    motion: Tensor,
-    sampling: Sampling,
-    before_step: Callable[[int], None],
-    finished: int = 0,
-    after_step: Callable[[int, Tensor], None] | None = None,
-    name: str = "the latent",
-) -> Tensor:
-    """Walk noise [C,T,h,w] to a latent by Euler steps, in place; its first latents are held at the motion [C,m,h,w].
+def _nothing(*_: object) -> None:
+    """Do nothing."""
 
-    With so many steps finished, `latent` is what they gave and the rest is walked. `before_step(i)` may raise to stop;
-    it is called by every rank before step i, and `after_step(i + 1, latent)` after it. Raises NotANumber.
+
+@dataclass(frozen=True)
+class Hooks:
+    """What is called while a video is rendered, by every rank at the same place: what one raises, all raise."""
+
+    before_step: Callable[[int, int], None] = _nothing  # given chunk and step
+    after_step: Callable[[int, int, Tensor], None] = _nothing  # chunk, finished steps, a latent that the next changes
+    tick: Tick = _nothing  # after each piece of what rank 0 makes alone
+
+
+NO_HOOKS = Hooks()
+
+
+def denoise(denoiser: Denoiser, sampling: Sampling, *, start: Steps, motion: Tensor, hooks: Hooks = NO_HOOKS) -> Tensor:
+    """Walk a chunk's noise [C,T,h,w] to a latent by Euler steps, in place.
+
+    Its first latents are held at the motion [C,m,h,w]. Where steps of `start` are finished, its latent is what they
+    gave, and the rest is walked. Raises NotANumber, and what a hook raises.
     """
     times = timesteps(sampling.steps, sampling.shift)
     guidance = Guidance(sampling)
-    held = motion.shape[1]
-    for step in range(finished, sampling.steps):
-        before_step(step)
+    latent, held = start.latent, motion.shape[1]
+    for step in range(start.finished, sampling.steps):
+        hooks.before_step(start.chunk, step)
         latent[:, :held] = motion
         velocity = guidance.velocity(denoiser, latent, times[step])
         latent -= velocity.mul_((times[step] - times[step + 1]) / 1000)
         latent[:, :held] = motion
-        finite(latent, f"{name} after step {step + 1} of {sampling.steps} is")
-        if after_step is not None:
-            after_step(step + 1, latent)
+        finite(latent, f"the latent of chunk {start.chunk} after step {step + 1} of {sampling.steps} is")
+        hooks.after_step(start.chunk, step + 1, latent)
     return latent

@@ -6,17 +6,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.signals import Signal
-
 # Called after each piece of long work, by all ranks together: they show that they live; raises where they are to stop.
-GoOn = Callable[[], None]
+Tick = Callable[[], None]
 
 
 class CannotStart(ValueError):
     """What the ranks were started with cannot work: weights, device, number of ranks. Raised by every rank alike."""
+
+
+class Signal(Protocol):
+    """Sound of one channel at 16 kHz."""
+
+    samples: int
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Samples start to stop, float64 in about [-1, 1]; silence before the beginning and after the end."""
 
 
 class Reference(Protocol):
@@ -26,6 +34,15 @@ class Reference(Protocol):
 
     def frames(self, start: int, count: int) -> Iterator[Tensor]:
         """Yield frames [3,H,W] in [-1, 1] by number; after the last one, the last one again."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a forward pass is made for: pixels, multiples of 16, and 4n + 1 frames."""
+
+    height: int
+    width: int
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,7 @@ class Pass:
 class Denoiser(Protocol):
     """The model with one chunk's conditions in place: what is constant over a chunk is computed once."""
 
-    def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
+    def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
         """One forward pass at time t (1000 to 0): latent [C,T,h,w] to a new velocity like it, on every rank."""
 
 
@@ -92,11 +109,11 @@ class Engine(Protocol):
     def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:
         """Features of a signal [frames, layers, d], as pieces [some, layers, d] one after the other."""
 
-    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
+    def vae_encode(self, frames: Tensor, tick: Tick) -> Tensor:
         """[3,F,H,W] in [-1, 1] to [C, 1 + (F - 1) / 4, H / 8, W / 8]; causal: a prefix gives a prefix."""
 
-    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
+    def vae_decode(self, latent: Tensor, tick: Tick) -> Tensor:
         """The way back, to [3,F,H,W] in [-1, 1] on the CPU."""
 
-    def denoiser(self, conditions: Conditions, go_on: GoOn) -> Denoiser:
+    def denoiser(self, conditions: Conditions, tick: Tick) -> Denoiser:
         """Bind a chunk's conditions. Collective."""

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.engine import Engine
-from pipeline.group import Group
-from pipeline.warm_up import COMMON, DRAWN, SMALL, STANDARD, Shape
+from pipeline.engine import Engine, Shape
+from pipeline.rank.group import Group
 
 
 @dataclass(frozen=True)
@@ -35,17 +34,16 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
 def choose_engine(options: argparse.Namespace) -> Chosen:
     """Choose by the arguments above. CannotStart for a device that is not there."""
     if options.engine == "demo":
-        from pipeline.demo.engine import DemoEngine
+        from pipeline.demo.engine import WARM_UP, DemoEngine
 
-        return Chosen("gloo", (DRAWN,), False, DemoEngine)
+        return Chosen("gloo", WARM_UP, False, DemoEngine)
     from pipeline.infinitetalk.device import choose_device
     from pipeline.infinitetalk.engine import InfiniteTalkEngine
 
     device = choose_device(None if options.device == "auto" else options.device)
-    shapes = (STANDARD,) if device.torch.type != "cpu" else (SMALL,)
     return Chosen(
         device.backend,
-        COMMON if device.compiles else shapes,
+        device.warm_up,
         device.compiles,
         lambda group: InfiniteTalkEngine(group, options.model_dir, device),
     )

@@ -41,7 +41,7 @@ class Sampling:
             raise ValueError(f"TeaCache was made for three passes a step; these guides take {self.passes}")
 
     @property
-    def remembers(self) -> bool:
+    def is_stateful(self) -> bool:
         """Whether a step needs more of those before it than their latent: it cannot be gone on with inside a chunk."""
         return self.adaptive_projected or self.tea_cache != 0
 

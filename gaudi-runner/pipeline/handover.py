@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipeline.checkpoint import state_name, write_checkpoint
-from pipeline.digest import digest_of
 from pipeline.order import Order
-from pipeline.segment import SegmentWriter
+from pipeline.pictures.segment import SegmentWriter
+from pipeline.state.checkpoint import state_name, write_checkpoint
+from pipeline.state.digest import digest_of
 from pipeline.stream import Chunk
 
 

@@ -6,23 +6,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.audio import frame_count
-from pipeline.checkpoint import LOOP_REVISION, read_checkpoint, state_name
-from pipeline.digest import digest_of
-from pipeline.embedding import Embedding
-from pipeline.engine import Engine, GoOn
-from pipeline.loudness import loudness_gain
+from pipeline.engine import Engine, Tick
 from pipeline.order import Order, OrderRejected
-from pipeline.pictures import person_masks, token_masks
+from pipeline.pictures.masks import person_masks, token_masks
+from pipeline.pictures.reference import StillReference, VideoReference
 from pipeline.plan import Plan
-from pipeline.reference import StillReference, VideoReference
-from pipeline.signals import WavFile, place_voices
-from pipeline.step_checkpoint import read_steps
-from pipeline.stream import Prepared, State, Steps
+from pipeline.state.checkpoint import LOOP_REVISION, State, read_checkpoint, state_name
+from pipeline.state.digest import digest_of
+from pipeline.state.step_checkpoint import Steps, read_steps
+from pipeline.stream import Prepared
+from pipeline.voices.embedding import Embedding
+from pipeline.voices.loudness import loudness_gain
+from pipeline.voices.signals import WavFile, place_voices
+from pipeline.voices.windows import frame_count
 
 
-def prepare(engine: Engine, order: Order, directory: Path, go_on: GoOn) -> Prepared:
-    """Read the reference and the voices; `go_on` after each minute or so of sound. Raises OrderRejected."""
+def prepare(engine: Engine, order: Order, directory: Path, tick: Tick) -> Prepared:
+    """Read the reference and the voices; `tick` after each minute or so of sound. Raises OrderRejected."""
     refusal = engine.refusal(order.preset)
     if refusal is not None:
         raise OrderRejected(refusal)
@@ -34,7 +34,7 @@ def prepare(engine: Engine, order: Order, directory: Path, go_on: GoOn) -> Prepa
     if abs(sounding - order.frames) > 1:
         raise OrderRejected(f"the voices last {sounding} frames at {order.fps} fps, the order says {order.frames}")
     embeddings = [
-        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}", go_on)
+        Embedding(directory, engine.embed_voice(signal, order.frames, order.fps), f"voice {person}", tick)
         for person, signal in enumerate(signals, 1)
     ]
     try:

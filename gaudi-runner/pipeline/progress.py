@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from pipeline.control import Control
 from pipeline.guidance import Sampling
+from pipeline.rank.control import Control
 
 PROGRESS_SECONDS = 0.2
 

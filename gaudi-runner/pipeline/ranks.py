@@ -23,15 +23,15 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from pipeline.control import Control, RunnerGone
 from pipeline.engine import Engine
 from pipeline.engines import Chosen, add_engine_arguments, choose_engine
 from pipeline.failures import message_of, reason_of
-from pipeline.group import Group
-from pipeline.lifetime import die_with_parent, give_back_freed_memory, keep_freed_memory
 from pipeline.order import OrderRejected
+from pipeline.rank.control import Control, RunnerGone
+from pipeline.rank.group import Group, PeerLost, among_peers
+from pipeline.rank.lifetime import die_with_parent, give_back_freed_memory, keep_freed_memory
+from pipeline.rank.stopping import Aborted
 from pipeline.render import render
-from pipeline.stopping import Aborted
 from pipeline.warm_up import measure_forward, pass_through_vae
 
 IDLE_SECONDS = 1.0
@@ -55,8 +55,9 @@ def main() -> None:
     serving = False
     try:
         chosen = choose_engine(options)
-        dist.init_process_group(chosen.backend, timeout=COLLECTIVE_TIMEOUT)
-        group = Group()
+        with among_peers():
+            dist.init_process_group(chosen.backend, timeout=COLLECTIVE_TIMEOUT)
+            group = Group()
         with torch.inference_mode():
             engine = chosen.load(group)
             announce_ready(engine, group, chosen, control)
@@ -67,8 +68,8 @@ def main() -> None:
     except Exception as error:
         # The others hang in a collective until we are gone, so: say why, and go.
         traceback.print_exc()
-        if "gloo" in str(error) or "by peer" in str(error) or "Broken pipe" in str(error):
-            time.sleep(PEER_SECONDS)  # another rank went first: its word is the one that explains
+        if isinstance(error, PeerLost):
+            time.sleep(PEER_SECONDS)  # another rank went first: what it says explains it
         reason = reason_of(error, serving)
         control.send("failed", rank=control.rank, job=job[0], reason=reason, message=message_of(error))
         sys.stderr.flush()
@@ -85,7 +86,7 @@ def announce_ready(engine: Engine, group: Group, chosen: Chosen, control: Contro
         for shape in chosen.warm_up:
             pass_through_vae(engine, group, shape, control.beat)
     seconds, tokens = measured[0]
-    if group.leads:
+    if group.is_rank0:
         versions = {"torch": torch.__version__, "python": platform.python_version(), **engine.versions}
         versions["engine"] = engine.identity_of(engine.presets[0])
         control.send(
@@ -114,7 +115,7 @@ def serve(engine: Engine, group: Group, control: Control, job: list[str | None])
             ending = {"type": "rejected", "message": str(error)}
         except Aborted:
             ending = {"type": "aborted"}
-        if group.leads:
+        if group.is_rank0:
             control.send(job=command["job"], **ending)
         job[0] = None
         give_back_freed_memory()
@@ -124,20 +125,20 @@ def next_command(group: Group, control: Control) -> dict[str, Any]:
     """The runner's next order, on every rank; raises RunnerGone on every rank. All of them beat while they wait."""
     while True:
         control.beat()
-        word: dict[str, Any] | None = None
-        if group.leads:
+        message: dict[str, Any] | None = None
+        if group.is_rank0:
             try:
-                word = control.next_message(IDLE_SECONDS)
+                message = control.next_message(IDLE_SECONDS)
             except RunnerGone:
-                word = {"type": "leave"}
-        word = group.agree(word)
-        if word is None or word["type"] == "abort":  # an abort of a job that has ended: nothing to do
+                message = {"type": "leave"}
+        message = group.broadcast_object(message)
+        if message is None or message["type"] == "abort":  # an abort of a job that has ended: nothing to do
             continue
-        if word["type"] == "leave":
+        if message["type"] == "leave":
             raise RunnerGone
-        if word["type"] != "render":
-            raise ValueError(f"the runner said {word['type']!r}, which no rank knows")
-        return word
+        if message["type"] != "render":
+            raise ValueError(f"the runner said {message['type']!r}, which no rank knows")
+        return message
 
 
 if __name__ == "__main__":

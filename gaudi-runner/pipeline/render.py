@@ -8,19 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.control import Control
-from pipeline.engine import Engine, GoOn
-from pipeline.group import Group
+from pipeline.denoise import Hooks
+from pipeline.engine import Engine, Tick
 from pipeline.guidance import Sampling
 from pipeline.handover import Handover
-from pipeline.made_by_lead import made_by_lead
 from pipeline.order import Order
 from pipeline.plan import plan_chunks
 from pipeline.prepare import prepare, render_identity, resume_state, resume_steps
 from pipeline.progress import Progress
-from pipeline.step_checkpoint import StepCheckpoint
-from pipeline.stopping import Aborted, Stopping
-from pipeline.stream import Prepared, State, Steps, Video, stream
+from pipeline.rank.control import Control
+from pipeline.rank.group import Group
+from pipeline.rank.run_on_rank0 import run_on_rank0
+from pipeline.rank.stopping import Aborted, Stopping
+from pipeline.state.checkpoint import State
+from pipeline.state.step_checkpoint import StepCheckpoint, Steps
+from pipeline.stream import Prepared, Video, stream
 
 
 @dataclass(frozen=True)
@@ -50,43 +52,43 @@ def render(
     began = time.monotonic()
     stopping = Stopping(group, control, job)
 
-    def go_on() -> None:
+    def tick() -> None:
         control.beat()
         stopping.at_step()
 
-    given = agree_on_inputs(engine, group, go_on, directory, values)
-    order = given.order
+    inputs = share_inputs(engine, group, tick, directory, values)
+    order = inputs.order
     engine.use(order.preset, control.beat)
     plan = plan_chunks(order.frames)
     sampling = Sampling(order.steps, order.shift, order.text_guide, order.audio_guide)
     video = Video(plan, sampling, order.seed, order.fps)
     per_latent = (order.height // 16) * (order.width // 16)
     tokens = [plan.latents(index) * per_latent for index in range(plan.chunks)]
-    at = (order.first_chunk, given.inside.finished if given.inside else 0)
-    progress = Progress(control if group.leads else None, job, sampling, tokens, at)
+    at = (order.first_chunk, inputs.inside.finished if inputs.inside else 0)
+    progress = Progress(control if group.is_rank0 else None, job, sampling, tokens, at)
 
     def before_step(chunk: int, step: int) -> None:
-        go_on()
+        tick()
         progress.at(chunk, step)
 
     def announce(type: str, **fields: object) -> None:
         control.send(type, job=job, **fields)
 
-    with Handover(directory, order, given.identity, video.colour_strength, announce, control.beat) as handover:
-        keeps_steps = group.leads and not sampling.remembers
-        with StepCheckpoint(directory, given.identity, handover.settled) if keeps_steps else nullcontext() as steps:
-            for chunk in stream(
+    with Handover(directory, order, inputs.identity, video.colour_strength, announce, control.beat) as handover:
+        keeps_steps = group.is_rank0 and not sampling.is_stateful
+        with StepCheckpoint(directory, inputs.identity, handover.settled) if keeps_steps else nullcontext() as steps:
+            hooks = Hooks(before_step, steps.after_step, tick) if steps else Hooks(before_step, tick=tick)
+            chunks = stream(
                 engine,
                 group,
                 video,
-                given.prepared,
-                given.resume,
-                before_step,
-                given.inside,
-                steps.after_step if steps else None,
-                go_on,
-            ):
-                if group.leads:
+                prepared=inputs.prepared,
+                resume=inputs.resume,
+                inside=inputs.inside,
+                hooks=hooks,
+            )
+            for chunk in chunks:
+                if group.is_rank0:
                     handover.take(chunk)
                 progress.chunk_done(chunk.index)
                 if chunk.index + 1 < plan.chunks and stopping.after_chunk():
@@ -96,34 +98,34 @@ def render(
     return Rendered(plan.chunks, order.frames, time.monotonic() - began)
 
 
-def agree_on_inputs(engine: Engine, group: Group, go_on: GoOn, directory: Path, values: dict[str, Any]) -> Inputs:
+def share_inputs(engine: Engine, group: Group, tick: Tick, directory: Path, values: dict[str, Any]) -> Inputs:
     """Rank 0 reads everything; a rejection reaches every rank before any of them computes."""
 
-    def read(go_on: GoOn) -> Inputs:
+    def read(tick: Tick) -> Inputs:
         order = Order.read(values)
         identity = render_identity(engine, order, directory)
-        prepared = prepare(engine, order, directory, go_on)
+        prepared = prepare(engine, order, directory, tick)
         plan = plan_chunks(order.frames)
         resume = resume_state(engine, order, plan, directory, identity)
         return Inputs(order, prepared, identity, resume, resume_steps(engine, order, plan, directory, identity))
 
-    made = made_by_lead(group, read, go_on) or Inputs(Order.read(values), None, {}, None, None)
+    made = run_on_rank0(group, read, tick) or Inputs(Order.read(values), None, {}, None, None)
     resume, inside = _share_state(engine, group, made.resume), _share_steps(engine, group, made.inside)
     return replace(made, resume=resume, inside=inside)
 
 
 def _share_state(engine: Engine, group: Group, resume: State | None) -> State | None:
-    known = group.agree((resume.next_chunk, resume.motion is not None) if resume else None)
+    known = group.broadcast_object((resume.next_chunk, resume.motion is not None) if resume else None)
     if known is None:
         return None
     next_chunk, moving = known
-    generator = group.from_lead(resume.generator if resume else None, engine.device).cpu()
-    motion = group.from_lead(resume.motion if resume else None, engine.device) if moving else None
+    generator = group.broadcast(resume.generator if resume else None, engine.device).cpu()
+    motion = group.broadcast(resume.motion if resume else None, engine.device) if moving else None
     return State(next_chunk, generator, motion)
 
 
 def _share_steps(engine: Engine, group: Group, inside: Steps | None) -> Steps | None:
-    known = group.agree((inside.chunk, inside.finished) if inside else None)
+    known = group.broadcast_object((inside.chunk, inside.finished) if inside else None)
     if known is None:
         return None
-    return Steps(*known, group.from_lead(inside.latent if inside else None, engine.device))
+    return Steps(*known, group.broadcast(inside.latent if inside else None, engine.device))

@@ -1,27 +1,29 @@
 """The streaming loop: a video as a generator of chunks, each started from the end of the one before.
 
-One loop for every engine. Its numbers are those of the reference (parity/README.md, "The streaming loop"); what it
-leaves out is work without effect: the condition and CLIP features of a still picture are made once.
+One loop for every engine. Its numbers are those of the reference; what it leaves out is work without effect: the
+condition and CLIP features of a still picture are made once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from pipeline.audio import Rows, chunk_windows
-from pipeline.colour import ColourReference
-from pipeline.denoise import denoise
-from pipeline.engine import Conditions, Engine, GoOn, Reference
+from pipeline.denoise import NO_HOOKS, Hooks, denoise
+from pipeline.engine import Conditions, Engine, Reference, Tick
 from pipeline.finite import finite
-from pipeline.group import Group
 from pipeline.guidance import Sampling
-from pipeline.made_by_lead import made_by_lead
+from pipeline.pictures.colour import ColourReference
 from pipeline.plan import Plan
+from pipeline.rank.group import Group
+from pipeline.rank.run_on_rank0 import run_on_rank0
+from pipeline.state.checkpoint import State
+from pipeline.state.step_checkpoint import Steps
+from pipeline.voices.windows import Rows, chunk_windows
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,6 @@ class Prepared:
     masks: Tensor  # [3, H/8, W/8]
     prompt: str
     negative_prompt: str
-
-
-@dataclass(frozen=True)
-class State:
-    """What chunk `next_chunk` needs of those before it; everything else can be made again (facts: pipeline 2.5)."""
-
-    next_chunk: int
-    generator: Tensor  # of the job's own random numbers, uint8
-    motion: Tensor | None  # [C,m,h,w] float32; None after the last chunk
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Finished steps of a chunk. With the state that the chunk began with, all that is needed to finish it."""
-
-    chunk: int
-    finished: int
-    latent: Tensor  # [C,T,h,w] float32
 
 
 @dataclass(frozen=True)
@@ -78,22 +62,19 @@ def stream(
     engine: Engine,
     group: Group,
     video: Video,
+    *,
     prepared: Prepared | None,
-    resume: State | None,
-    before_step: Callable[[int, int], None],
+    resume: State | None = None,
     inside: Steps | None = None,
-    after_step: Callable[[int, int, Tensor], None] | None = None,
-    go_on: GoOn = lambda: None,
+    hooks: Hooks = NO_HOOKS,
 ) -> Iterator[Chunk]:
     """Render chunk after chunk, from `resume` on, the first of them from `inside` on. `prepared` on rank 0 only.
 
-    Every rank iterates; `before_step(chunk, step)` is called by all of them and may raise to stop them together. So is
-    `go_on`, after each piece of what rank 0 makes alone.
-    `after_step(chunk, finished, latent)` sees a latent that the next step changes.
+    Every rank iterates.
     """
     plan = video.plan
     generator = torch.Generator().manual_seed(video.seed)
-    conditions = _ChunkConditions(engine, group, video, prepared, go_on)
+    of_video = _ChunkConditions(engine, group, video, prepared, hooks.tick)
     motion: Tensor | None = None
     first = 0
     if resume is not None:
@@ -101,57 +82,51 @@ def stream(
         motion, first = resume.motion, resume.next_chunk
 
     for index in range(first, plan.chunks):
-        given = conditions.of_chunk(index)
+        conditions = of_video.of_chunk(index)
         if motion is None:
             # The VAE is causal: the first picture alone is latent 0 of the condition.
-            motion = given.y[4:, :1]
-        shape = (engine.latent_channels, *given.y.shape[1:])
+            motion = conditions.y[4:, :1]
+        shape = (engine.latent_channels, *conditions.y.shape[1:])
         # Drawn for a chunk that goes on as well: the next chunk's noise follows it.
-        latent = torch.randn(shape, generator=generator, dtype=torch.float32).to(engine.device)
-        finished = 0
+        start = Steps(index, 0, torch.randn(shape, generator=generator, dtype=torch.float32))
         if inside is not None and inside.chunk == index:
-            latent, finished = inside.latent.to(engine.device), inside.finished
+            start = inside
+        start = replace(start, latent=start.latent.to(engine.device))
+        # Not kept: what the denoiser holds on the device is let go before the VAE runs.
         latent = denoise(
-            engine.denoiser(given, go_on),
-            latent,
-            motion,
-            video.sampling,
-            partial(before_step, index),
-            finished,
-            partial(after_step, index) if after_step is not None else None,
-            f"the latent of chunk {index}",
+            engine.denoiser(conditions, hooks.tick), video.sampling, start=start, motion=motion, hooks=hooks
         )
 
-        decoded = made_by_lead(group, partial(_decoded, engine, video, latent, index, conditions.colours), go_on)
+        decoded = run_on_rank0(group, partial(_decoded, engine, video, latent, index, of_video.colours), hooks.tick)
         frames, motion = decoded or (None, None)
         if index + 1 < plan.chunks:
-            motion = group.from_lead(motion, engine.device)
+            motion = group.broadcast(motion, engine.device)
         new = frames[:, plan.emitted(index)] if frames is not None else None
-        del decoded, frames, latent
-        yield Chunk(index, new, conditions.colours, State(index + 1, generator.get_state(), motion))
+        del decoded, frames, latent, start
+        yield Chunk(index, new, of_video.colours, State(index + 1, generator.get_state(), motion))
 
 
 def _decoded(
-    engine: Engine, video: Video, latent: Tensor, index: int, colours: ColourReference | None, go_on: GoOn
+    engine: Engine, video: Video, latent: Tensor, index: int, colours: ColourReference | None, tick: Tick
 ) -> tuple[Tensor, Tensor | None]:
     """A chunk's frames, and the last of them colour-corrected and encoded, which the next chunk begins with. Rank 0."""
     assert colours is not None
-    frames = finite(engine.vae_decode(latent, go_on), f"the decoded frames of chunk {index} are")
+    frames = finite(engine.vae_decode(latent, tick), f"the decoded frames of chunk {index} are")
     if index + 1 == video.plan.chunks:
         return frames, None
     tail = [colours.correct(frame, video.colour_strength) for frame in frames[:, -video.plan.motion_frames :].unbind(1)]
-    motion = engine.vae_encode(torch.stack(tail, 1), go_on)
+    motion = engine.vae_encode(torch.stack(tail, 1), tick)
     return frames, finite(motion, f"the motion latents of chunk {index} are")
 
 
 class _ChunkConditions:
     """Makes each chunk's conditions on rank 0, sees that they are finite, and hands them to the others."""
 
-    def __init__(self, engine: Engine, group: Group, video: Video, prepared: Prepared | None, go_on: GoOn) -> None:
-        self._engine, self._group, self._video, self._prepared, self._go_on = engine, group, video, prepared, go_on
+    def __init__(self, engine: Engine, group: Group, video: Video, prepared: Prepared | None, tick: Tick) -> None:
+        self._engine, self._group, self._video, self._prepared, self._tick = engine, group, video, prepared, tick
         self._text, self._negative_text, self._masks = self._spread(self._of_video)
         self.colours = ColourReference.of(_frame(prepared.reference, 0)) if prepared else None
-        still = group.agree(prepared.reference.still if prepared else False)
+        still = group.broadcast_object(prepared.reference.still if prepared else False)
         self._still = self._spread(partial(self._of_picture, 0, video.plan.chunk_frames)) if still else None
 
     def of_chunk(self, index: int) -> Conditions:
@@ -162,21 +137,21 @@ class _ChunkConditions:
         y = y[:, : plan.latents(index)].contiguous()
         (audio,) = self._spread(partial(self._of_voices, index))
         return Conditions(
-            self._text,
-            self._negative_text,
-            clip,
-            y,
-            audio,
-            self._masks,
-            start,
-            self._video.fps,
-            prepared.reference if prepared else None,
-            self._video.sampling.tea_cache,
+            text=self._text,
+            negative_text=self._negative_text,
+            clip=clip,
+            y=y,
+            audio=audio,
+            masks=self._masks,
+            start=start,
+            fps=self._video.fps,
+            reference=prepared.reference if prepared else None,
+            tea_cache=self._video.sampling.tea_cache,
         )
 
-    def _of_video(self, prepared: Prepared, go_on: GoOn) -> dict[str, Tensor]:
+    def _of_video(self, prepared: Prepared, tick: Tick) -> dict[str, Tensor]:
         prompt = self._engine.encode_text(prepared.prompt)
-        go_on()
+        tick()
         negative_prompt = self._engine.encode_text(prepared.negative_prompt)
         return {
             "the encoded prompt is": prompt,
@@ -184,12 +159,12 @@ class _ChunkConditions:
             "the masks are": prepared.masks,
         }
 
-    def _of_picture(self, number: int, length: int, prepared: Prepared, go_on: GoOn) -> dict[str, Tensor]:
+    def _of_picture(self, number: int, length: int, prepared: Prepared, tick: Tick) -> dict[str, Tensor]:
         """CLIP features and encoded condition of one reference frame: the frame itself, then nothing (zeros)."""
         picture = _frame(prepared.reference, number)
         frames = torch.zeros(3, length, *picture.shape[1:])
         frames[:, 0] = picture
-        latent = self._engine.vae_encode(frames, go_on)
+        latent = self._engine.vae_encode(frames, tick)
         mask = torch.zeros(4, *latent.shape[1:])
         mask[:, 0] = 1
         return {
@@ -197,22 +172,22 @@ class _ChunkConditions:
             f"the encoded condition of frame {number} is": torch.cat([mask.to(latent), latent]),
         }
 
-    def _of_voices(self, index: int, prepared: Prepared, _go_on: GoOn) -> dict[str, Tensor]:
+    def _of_voices(self, index: int, prepared: Prepared, _tick: Tick) -> dict[str, Tensor]:
         start, length = self._video.plan.start(index), self._video.plan.length(index)
         windows = [chunk_windows(voice, start, length) for voice in prepared.embeddings]
         return {f"the voice features of chunk {index} are": torch.stack(windows)}
 
-    def _spread(self, make: Callable[[Prepared, GoOn], dict[str, Tensor]]) -> list[Tensor]:
+    def _spread(self, make: Callable[[Prepared, Tick], dict[str, Tensor]]) -> list[Tensor]:
         """What rank 0 makes, on every rank, in order."""
 
-        def made(go_on: GoOn) -> list[Tensor]:
+        def made(tick: Tick) -> list[Tensor]:
             assert self._prepared is not None
-            return [finite(tensor, name) for name, tensor in make(self._prepared, go_on).items()]
+            return [finite(tensor, name) for name, tensor in make(self._prepared, tick).items()]
 
-        tensors = made_by_lead(self._group, made, self._go_on)
-        count = self._group.agree(len(tensors) if tensors is not None else 0)
+        tensors = run_on_rank0(self._group, made, self._tick)
+        count = self._group.broadcast_object(len(tensors) if tensors is not None else 0)
         return [
-            self._group.from_lead(tensors[i] if tensors is not None else None, self._engine.device)
+            self._group.broadcast(tensors[i] if tensors is not None else None, self._engine.device)
             for i in range(count)
         ]
 

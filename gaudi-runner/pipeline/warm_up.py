@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from pipeline.engine import Conditions, Engine
-from pipeline.group import Group
+from pipeline.engine import Conditions, Engine, Shape
 from pipeline.guidance import BOTH
 from pipeline.plan import plan_chunks
-from pipeline.signals import Sound
+from pipeline.rank.group import Group
+from pipeline.voices.signals import Sound
 
 FPS = 25
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a pass is made for: pixels, multiples of 16, and 4n + 1 frames."""
-
-    height: int
-    width: int
-    frames: int
-
-
-# A whole chunk in the bucket of square pictures, so that its speed is that of real videos.
-STANDARD = Shape(640, 640, 81)
-# Where graphs are compiled for each shape: whole chunks of the pictures that people have, square and 16:9 either way.
-# Other buckets are compiled with their first video.
-COMMON = (STANDARD, Shape(448, 896, 81), Shape(832, 448, 81))
-# For a model on a CPU: attention over the standard shape's 33,600 tokens takes 100 s there even with tiny weights.
-SMALL = Shape(128, 128, 5)
-# For the demo, whose passes take as long as their tokens are many, but which draws first: 0.02 s a frame.
-DRAWN = Shape(640, 640, 17)
 
 
 def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[], None]) -> tuple[float, int]:
@@ -46,22 +25,22 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
     latents, height, width = (shape.frames - 1) // 4 + 1, shape.height // 8, shape.width // 8
     still = torch.zeros(3, shape.height, shape.width)
     heard = None
-    if group.leads:
+    if group.is_rank0:
         silence = Sound(np.zeros(16_000 * shape.frames // FPS))
         heard = torch.cat(list(engine.embed_voice(silence, shape.frames, FPS)))[None, :, None].expand(-1, -1, 5, -1, -1)
     beat()
-    given = Conditions(
-        text=group.from_lead(engine.encode_text(" ") if group.leads else None, engine.device),
-        negative_text=group.from_lead(engine.encode_text("") if group.leads else None, engine.device),
-        clip=group.from_lead(engine.encode_picture(still) if group.leads else None, engine.device),
+    conditions = Conditions(
+        text=group.broadcast(engine.encode_text(" ") if group.is_rank0 else None, engine.device),
+        negative_text=group.broadcast(engine.encode_text("") if group.is_rank0 else None, engine.device),
+        clip=group.broadcast(engine.encode_picture(still) if group.is_rank0 else None, engine.device),
         y=torch.zeros(4 + engine.latent_channels, latents, height, width, device=engine.device),
-        audio=group.from_lead(heard, engine.device),
+        audio=group.broadcast(heard, engine.device),
         masks=torch.ones(3, height, width, device=engine.device),
         start=0,
         fps=FPS,
-        reference=_Grey(shape) if group.leads else None,
+        reference=_Grey(shape) if group.is_rank0 else None,
     )
-    denoiser = engine.denoiser(given, beat)
+    denoiser = engine.denoiser(conditions, beat)
     latent = torch.zeros(engine.latent_channels, latents, height, width, device=engine.device)
     seconds = 0.0
     for _ in range(2):
@@ -74,7 +53,7 @@ def measure_forward(engine: Engine, group: Group, shape: Shape, beat: Callable[[
 
 def pass_through_vae(engine: Engine, group: Group, shape: Shape, beat: Callable[[], None]) -> None:
     """Encode and decode a chunk of this shape, and encode what the next one begins with: rank 0's other graphs."""
-    if group.leads:
+    if group.is_rank0:
         frames = torch.zeros(3, shape.frames, shape.height, shape.width)
         engine.vae_decode(engine.vae_encode(frames, beat), beat)
         engine.vae_encode(frames[:, -plan_chunks(shape.frames).motion_frames :], beat)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from orders import make_inputs, order
-from rank_group import RankGroup
-
-from pipeline.infinitetalk.tiny_checkpoint import write_tiny_checkpoint
+from support.orders import make_inputs, order
+from support.rank_group import RankGroup
+from tools.tiny_checkpoint import write_tiny_checkpoint
 
 
 def measure(ranks: int, seconds: list[float]) -> list[dict]:

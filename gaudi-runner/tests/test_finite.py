@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from linear_engine import LinearDenoiser, LinearEngine, LinearReference
-from parity_data import uniform
 from torch import Tensor
 
-from pipeline.engine import Conditions, GoOn, Pass
+from pipeline.engine import Conditions, Pass, Tick
 from pipeline.finite import NotANumber, finite
-from pipeline.group import Group
 from pipeline.guidance import Sampling
-from pipeline.pictures import person_masks
+from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
+from pipeline.rank.group import Group
 from pipeline.stream import Prepared, Video, stream
+from support.linear_engine import LinearDenoiser, LinearEngine, LinearReference
+from support.parity_data import uniform
 
 
 class Spoiled(LinearEngine):
@@ -38,18 +38,18 @@ class Spoiled(LinearEngine):
     def encode_picture(self, picture: Tensor) -> Tensor:
         return self.spoil("clip", super().encode_picture(picture))
 
-    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
-        return self.spoil("encode", super().vae_encode(frames, go_on))
+    def vae_encode(self, frames: Tensor, tick: Tick) -> Tensor:
+        return self.spoil("encode", super().vae_encode(frames, tick))
 
-    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
-        return self.spoil("decode", super().vae_decode(latent, go_on))
+    def vae_decode(self, latent: Tensor, tick: Tick) -> Tensor:
+        return self.spoil("decode", super().vae_decode(latent, tick))
 
-    def denoiser(self, conditions: Conditions, go_on: GoOn) -> LinearDenoiser:
+    def denoiser(self, conditions: Conditions, tick: Tick) -> LinearDenoiser:
         engine = self
 
         class Denoiser(LinearDenoiser):
-            def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
-                return engine.spoil("forward", super().__call__(latent, t, given))
+            def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
+                return engine.spoil("forward", super().__call__(latent, t, condition))
 
         return Denoiser(self, conditions)
 
@@ -72,7 +72,7 @@ def test_the_job_ends_where_a_number_is_lost(part: str, call: int, message: str)
     prepared = Prepared(LinearReference(False), [embedding], person_masks(1, 32, 32, 32, 32), "hello", "neg")
     video = Video(plan_chunks(30, 25, 9), Sampling(2, 5.0, 5.0, 4.0), 3, 25, colour_strength=0.0)
     with pytest.raises(NotANumber, match=f"^{message}$"):
-        list(stream(Spoiled(part, call), Group(), video, prepared, None, lambda chunk, step: None))
+        list(stream(Spoiled(part, call), Group(), video, prepared=prepared))
 
 
 def test_voices_that_are_not_finite_are_told_with_their_chunk() -> None:
@@ -81,7 +81,7 @@ def test_voices_that_are_not_finite_are_told_with_their_chunk() -> None:
     prepared = Prepared(LinearReference(True), [embedding], person_masks(1, 32, 32, 32, 32), "hello", "neg")
     video = Video(plan_chunks(30, 25, 9), Sampling(2, 5.0, 5.0, 4.0), 3, 25)
     with pytest.raises(NotANumber, match="the voice features of chunk 1 are not finite"):
-        list(stream(LinearEngine(), Group(), video, prepared, None, lambda chunk, step: None))
+        list(stream(LinearEngine(), Group(), video, prepared=prepared))
 
 
 def test_what_is_finite_is_given_back() -> None:

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from infinitetalk.gloo import on_ranks
-from orders import make_inputs, order
 from torch import Tensor
 
-from pipeline import made_by_lead as lead
 from pipeline.demo.engine import DemoEngine
-from pipeline.group import Group
-from pipeline.render import agree_on_inputs
-from pipeline.signals import Signal
-from pipeline.stopping import Aborted
+from pipeline.engine import Signal
+from pipeline.rank import run_on_rank0 as rank0
+from pipeline.rank.group import Group
+from pipeline.rank.stopping import Aborted
+from pipeline.render import share_inputs
+from support.gloo import on_ranks
+from support.orders import make_inputs, order
 
 
 class InPieces(DemoEngine):
@@ -28,18 +28,18 @@ class InPieces(DemoEngine):
 
 def read_inputs(group: Group, given: tuple[Path, int]) -> tuple[int, bool]:
     """How often this rank was asked to go on, and whether it was stopped: at the nth time."""
-    lead.APART_SECONDS = 0.0  # at every piece
+    rank0.TICK_SECONDS = 0.0  # at every piece
     directory, stopped_at = given
     times = 0
 
-    def go_on() -> None:
+    def tick() -> None:
         nonlocal times
         times += 1
-        if group.agree(times == stopped_at):
+        if group.broadcast_object(times == stopped_at):
             raise Aborted
 
     try:
-        agree_on_inputs(InPieces(group), group, go_on, directory, order(frames=100))
+        share_inputs(InPieces(group), group, tick, directory, order(frames=100))
     except Aborted:
         return times, True
     return times, False

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from linear_engine import LinearEngine, LinearReference
-from parity_data import PARITY_DIR, cases, needs_parity, uniform
 
-from pipeline.colour import ColourReference
-from pipeline.group import Group
 from pipeline.guidance import Sampling, timesteps
-from pipeline.pictures import person_masks
+from pipeline.pictures.colour import ColourReference
+from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
-from pipeline.stream import Prepared, State, Video, stream
+from pipeline.rank.group import Group
+from pipeline.state.checkpoint import State
+from pipeline.stream import Prepared, Video, stream
+from support.linear_engine import LinearEngine, LinearReference
+from support.parity_data import PARITY_DIR, cases, needs_parity, uniform
 
 pytestmark = needs_parity
 
@@ -39,7 +40,7 @@ def render(case: dict, resume: State | None = None) -> tuple[torch.Tensor, list[
     plan = plan_chunks(frames, case["frame_num"], case["motion_frame"], last_lengths=())
     video = Video(plan, sampling, case["seed"], 25, colour_strength=STRENGTH)
     out, states = [], []
-    for chunk in stream(engine, Group(), video, prepared, resume, lambda chunk, step: None):
+    for chunk in stream(engine, Group(), video, prepared=prepared, resume=resume):
         assert chunk.frames is not None
         assert chunk.colours is not None
         out.extend(chunk.colours.correct(frame, STRENGTH) for frame in chunk.frames.unbind(1))

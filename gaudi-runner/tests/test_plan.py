@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from linear_engine import LinearEngine, LinearReference
-from parity_data import uniform
 from torch import Tensor
 
-from pipeline.group import Group
+from pipeline.denoise import Hooks
 from pipeline.guidance import Sampling
-from pipeline.pictures import person_masks
+from pipeline.pictures.masks import person_masks
 from pipeline.plan import plan_chunks
+from pipeline.rank.group import Group
 from pipeline.stream import Prepared, Video, stream
+from support.linear_engine import LinearEngine, LinearReference
+from support.parity_data import uniform
 
 
 def test_chunks_are_those_of_the_table() -> None:
@@ -42,7 +43,7 @@ def test_a_shortened_last_chunk_is_rendered_in_its_length(still: bool) -> None:
         def see(chunk: int, step: int, latent: Tensor, shapes: list[int] = shapes) -> None:
             shapes.append(latent.shape[1])
 
-        chunks = list(stream(LinearEngine(), Group(), video, prepared, None, lambda chunk, step: None, after_step=see))
+        chunks = list(stream(LinearEngine(), Group(), video, prepared=prepared, hooks=Hooks(after_step=see)))
         assert [chunk.frames.shape[1] for chunk in chunks] == [25, 4]
         rendered.append((chunks, shapes))
     (long, long_shapes), (short, short_shapes) = rendered

@@ -9,8 +9,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from orders import make_inputs, order
-from rank_group import RankGroup, digests, heard_of
+
+from support.orders import make_inputs, order
+from support.rank_group import RankGroup, digests, messages_of
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def pair() -> RankGroup:
 
 
 def test_ready_says_what_renders_and_how_fast(pair: RankGroup) -> None:
-    ready = next(word for word in pair.heard if word["type"] == "ready")
+    ready = next(message for message in pair.received if message["type"] == "ready")
     assert (ready["engine"], ready["model"], ready["device"], ready["ranks"]) == ("demo", "InfiniteTalk-demo", "cpu", 2)
     assert ready["seconds_per_forward"] > 0
     assert ready["tokens_per_forward"] == 5 * 40 * 40
@@ -34,15 +35,15 @@ def test_a_video_has_exactly_the_frames_of_its_order(
     job = f"frames_{frames}"
     done = pair.render(job, make_inputs(tmp_path, seconds), **order(frames=frames))
     assert (done["type"], done["chunks"], done["frames"]) == ("finished", chunks, frames)
-    told = heard_of(pair, job, "chunk")
-    assert [word["index"] for word in told] == list(range(chunks))
-    assert sum(word["frames"] for word in told) == frames
-    for word in told:
-        for artifact in (word["segment"], word["state"]):
+    told = messages_of(pair, job, "chunk")
+    assert [message["index"] for message in told] == list(range(chunks))
+    assert sum(message["frames"] for message in told) == frames
+    for message in told:
+        for artifact in (message["segment"], message["state"]):
             content = (tmp_path / artifact["name"]).read_bytes()
             assert (len(content), hashlib.sha256(content).hexdigest()) == (artifact["bytes"], artifact["sha256"])
     assert not list(tmp_path.glob("*.part"))
-    progress = [(word["chunk"], word["step"]) for word in heard_of(pair, job, "progress")]
+    progress = [(message["chunk"], message["step"]) for message in messages_of(pair, job, "progress")]
     assert progress == sorted(progress)
     assert progress[0] == (0, 0)
     assert progress[-1] == (chunks, 0)
@@ -66,7 +67,7 @@ def test_the_last_checkpoint_leaves_nothing_to_do(pair: RankGroup, tmp_path: Pat
     (inputs / "chunk-0000.state").rename(inputs / "checkpoint")
     done = pair.render("again", inputs, **order(frames=50, first_chunk=1))
     assert (done["type"], done["chunks"]) == ("finished", 1)
-    assert heard_of(pair, "again", "chunk") == []
+    assert messages_of(pair, "again", "chunk") == []
 
 
 def test_one_rank_renders_the_bytes_that_two_render(pair: RankGroup, tmp_path: Path) -> None:
@@ -97,11 +98,11 @@ def test_eight_ranks_render_the_bytes_that_two_render(pair: RankGroup, tmp_path:
 def test_an_abort_stops_all_ranks_and_leaves_them_able(pair: RankGroup, tmp_path: Path) -> None:
     inputs = make_inputs(tmp_path / "stopped", 8.0)
     said = order(frames=200, steps=1000)
-    pair.say(type="render", job="stopped", generation=1, directory=str(inputs), order=said)
+    pair.send(type="render", job="stopped", generation=1, directory=str(inputs), order=said)
     while pair.until("progress", "finished")["step"] < 3:
         pass
-    pair.say(type="abort", job="another")  # not this one
-    pair.say(type="abort", job="stopped")
+    pair.send(type="abort", job="another")  # not this one
+    pair.send(type="abort", job="stopped")
     assert pair.until("aborted", "finished", "failed") == {"type": "aborted", "job": "stopped"}
     assert not list(inputs.glob("chunk-*"))
     assert pair.render("next", make_inputs(tmp_path / "next", 1.0), **order(frames=25))["type"] == "finished"
@@ -110,17 +111,20 @@ def test_an_abort_stops_all_ranks_and_leaves_them_able(pair: RankGroup, tmp_path
 def test_an_abort_after_the_chunk_hands_it_over_first(pair: RankGroup, tmp_path: Path) -> None:
     inputs, whole = make_inputs(tmp_path / "stopped", 8.0), make_inputs(tmp_path / "whole", 8.0)
     said = order(frames=200, steps=60)
-    pair.say(type="render", job="after", generation=1, directory=str(inputs), order=said)
+    pair.send(type="render", job="after", generation=1, directory=str(inputs), order=said)
     while pair.until("progress", "finished")["step"] < 3:
         pass
-    pair.say(type="abort", job="after", after_chunk=True)
+    pair.send(type="abort", job="after", after_chunk=True)
     assert pair.until("aborted", "finished", "failed") == {"type": "aborted", "job": "after"}
-    told = heard_of(pair, "after", "chunk")
-    assert [word["index"] for word in told] == list(range(len(told)))
+    told = messages_of(pair, "after", "chunk")
+    assert [message["index"] for message in told] == list(range(len(told)))
     assert 1 <= len(told) < 3
-    assert max((word["chunk"], word["step"]) for word in heard_of(pair, "after", "progress")) == (len(told), 0)
+    assert max((message["chunk"], message["step"]) for message in messages_of(pair, "after", "progress")) == (
+        len(told),
+        0,
+    )
     assert sorted(path.name for path in inputs.glob("chunk-*")) == sorted(
-        artifact["name"] for word in told for artifact in (word["segment"], word["state"])
+        artifact["name"] for message in told for artifact in (message["segment"], message["state"])
     )
     assert pair.render("rest", inputs, **{**said, "first_chunk": len(told)})["type"] == "finished"
     assert pair.render("whole", whole, **said)["type"] == "finished"
@@ -133,11 +137,11 @@ def test_an_abort_after_the_last_chunk_finishes_and_one_at_once_comes_first(pair
         ("both", [{"after_chunk": True}, {}], "aborted"),
     ):
         inputs = make_inputs(tmp_path / job, 2.0)
-        pair.say(type="render", job=job, generation=1, directory=str(inputs), order=order(frames=50, steps=200))
+        pair.send(type="render", job=job, generation=1, directory=str(inputs), order=order(frames=50, steps=200))
         while pair.until("progress", "finished")["step"] < 3:
             pass
-        for word in words:
-            pair.say(type="abort", job=job, **word)
+        for message in words:
+            pair.send(type="abort", job=job, **message)
         assert pair.until("aborted", "finished", "failed")["type"] == ending
     assert pair.render("next", make_inputs(tmp_path / "next", 1.0), **order(frames=25))["type"] == "finished"
 
@@ -191,7 +195,7 @@ def test_a_lost_rank_ends_the_group(tmp_path: Path) -> None:
     with RankGroup(2) as group:
         group.until("ready")
         said = order(frames=200, steps=1000)
-        group.say(type="render", job="j", generation=1, directory=str(make_inputs(tmp_path, 8.0)), order=said)
+        group.send(type="render", job="j", generation=1, directory=str(make_inputs(tmp_path, 8.0)), order=said)
         while group.until("progress")["step"] < 2:
             pass
         os.kill(group.pids[1], signal.SIGKILL)
@@ -217,7 +221,7 @@ def test_ranks_leave_when_the_runner_hangs_up(tmp_path: Path, rendering: bool) -
         group.until("ready")
         if rendering:
             said = order(frames=200, steps=1000)
-            group.say(type="render", job="j", generation=1, directory=str(make_inputs(tmp_path, 8.0)), order=said)
+            group.send(type="render", job="j", generation=1, directory=str(make_inputs(tmp_path, 8.0)), order=said)
             while group.until("progress")["step"] < 2:
                 pass
         group.hang_up()

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from pipeline.engine import GoOn
+from pipeline.engine import Tick
 
 SPACE, TIME = 8, 4
 # (temporal frequency, colour plane, spatial coefficients): measured, 37 dB on photographs with 15 + 3 + 3.
@@ -43,7 +43,7 @@ class CosineVae:
         self._analysis = torch.stack(analysis, 1).float()  # [4 * 3 * 8 * 8, C]
         self._synthesis = torch.stack(synthesis).float()  # [C, 4 * 3 * 8 * 8]
 
-    def encode(self, frames: Iterable[Tensor], go_on: GoOn = lambda: None) -> Tensor:
+    def encode(self, frames: Iterable[Tensor], tick: Tick = lambda: None) -> Tensor:
         """Frames [3,H,W], one after the other, to [C, 1 + (F - 1) / 4, H / 8, W / 8]; holds four of them at a time."""
         latents: list[Tensor] = []
         group: list[Tensor] = []
@@ -52,7 +52,7 @@ class CosineVae:
             if len(group) == TIME:
                 latents.append(self._encode_group(torch.stack(group)))
                 group = []
-                go_on()
+                tick()
         return torch.stack(latents, 1)
 
     def _encode_group(self, group: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class CosineVae:
         blocks = group.view(TIME, 3, h, SPACE, w, SPACE).permute(2, 4, 0, 1, 3, 5).reshape(h * w, -1)
         return (blocks @ self._analysis).T.reshape(CHANNELS, h, w)
 
-    def decode(self, latent: Tensor, go_on: GoOn = lambda: None) -> Tensor:
+    def decode(self, latent: Tensor, tick: Tick = lambda: None) -> Tensor:
         """[C,T,h,w] to [3, 1 + 4 (T - 1), 8 h, 8 w] in [-1, 1]."""
         _, latents, h, w = latent.shape
         frames = torch.empty(3, 1 + TIME * (latents - 1), h, SPACE, w, SPACE)
@@ -70,7 +70,7 @@ class CosineVae:
             group = blocks.view(h, w, TIME, 3, SPACE, SPACE).permute(3, 2, 0, 4, 1, 5)
             first = TIME * number - TIME + 1
             frames[:, max(0, first) : first + TIME] = group[:, -1:] if number == 0 else group
-            go_on()
+            tick()
         return frames.view(3, -1, SPACE * h, SPACE * w).clamp_(-1, 1)
 
 

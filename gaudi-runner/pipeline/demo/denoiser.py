@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pipeline.engine import Pass
-from pipeline.group import Group
+from pipeline.rank.group import Group
 
 HEADS = 8
 HEAD_CHANNELS = 2
@@ -30,13 +30,13 @@ class DemoDenoiser:
         self._targets = [self._split(target) for target in (silent, speaking)]  # by tokens: all channels [C,n]
         self._keys = [target.flatten(1)[heads].contiguous() for target in (silent, speaking)]  # by heads: all tokens
 
-    def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
+    def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
         """Give the velocity [C,T,h,w]. The way to go travels in half precision; the real model computes in less."""
         mine = latent.flatten(1)[:, self._mine]
         way = torch.empty(mine.shape)
-        torch.sub(mine[ATTENDED:], self._targets[given.voices][ATTENDED:], out=way[ATTENDED:])
+        torch.sub(mine[ATTENDED:], self._targets[condition.voices][ATTENDED:], out=way[ATTENDED:])
         queries = self._group.all_to_all(mine[:ATTENDED], scatter=0, gather=1, gathered=self._tokens)
-        attended = queries - self._keys[given.voices]
+        attended = queries - self._keys[condition.voices]
         way[:ATTENDED] = self._group.all_to_all(attended, scatter=1, gather=0, gathered=ATTENDED)
         whole = self._group.gather(way.half(), dim=1, gathered=self._tokens)
         return whole.float().mul_(1000 / t).view(self._shape)

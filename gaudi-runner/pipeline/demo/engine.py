@@ -15,11 +15,12 @@ from pipeline.demo.denoiser import DemoDenoiser
 from pipeline.demo.face import Face
 from pipeline.demo.talking import faces_of, moving_region, talking_frames
 from pipeline.demo.voice import voice_features
-from pipeline.engine import Conditions, GoOn, Reference
-from pipeline.group import Group
-from pipeline.made_by_lead import made_by_lead
-from pipeline.signals import Signal
+from pipeline.engine import Conditions, Reference, Shape, Signal, Tick
+from pipeline.rank.group import Group
+from pipeline.rank.run_on_rank0 import run_on_rank0
 
+# Its passes take as long as their tokens are many, but it draws first: 0.02 s a frame.
+WARM_UP = (Shape(640, 640, 17),)
 # The guide at which the mouth moves naturally; it is the service's default.
 NATURAL_AUDIO_GUIDE = 5.0
 
@@ -64,25 +65,25 @@ class DemoEngine:
         """Loudness, brightness and emphasis where wav2vec2's layers go, [frames, 1, 3], all at once."""
         yield voice_features(signal, frames, fps)
 
-    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
+    def vae_encode(self, frames: Tensor, tick: Tick) -> Tensor:
         """Truncated cosine transform."""
-        return self._vae.encode(frames.unbind(1), go_on)
+        return self._vae.encode(frames.unbind(1), tick)
 
-    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
+    def vae_decode(self, latent: Tensor, tick: Tick) -> Tensor:
         """And back."""
-        return self._vae.decode(latent, go_on)
+        return self._vae.decode(latent, tick)
 
-    def denoiser(self, conditions: Conditions, go_on: GoOn) -> DemoDenoiser:
+    def denoiser(self, conditions: Conditions, tick: Tick) -> DemoDenoiser:
         """Draw the chunk silent and speaking on rank 0; the ranks walk towards either, as each pass is told.
 
         The difference is a fifth of the natural one, so that guidance of 5 makes it natural.
         """
-        targets = made_by_lead(self._group, partial(self._targets, conditions), go_on)
+        targets = run_on_rank0(self._group, partial(self._targets, conditions), tick)
         silent, natural = targets or (None, None)
-        silent, natural = self._group.from_lead(silent), self._group.from_lead(natural)
+        silent, natural = self._group.broadcast(silent), self._group.broadcast(natural)
         return DemoDenoiser(self._group, silent, silent + (natural - silent) / NATURAL_AUDIO_GUIDE)
 
-    def _targets(self, conditions: Conditions, go_on: GoOn) -> tuple[Tensor, Tensor]:
+    def _targets(self, conditions: Conditions, tick: Tick) -> tuple[Tensor, Tensor]:
         """Latents [C,T,h,w] of the chunk as it looks without and with the voices."""
         reference = conditions.reference
         assert reference is not None
@@ -91,12 +92,12 @@ class DemoEngine:
         # Of a picture, every frame's are the same, and the last chunk may have fewer frames.
         faces = self._still[1][: conditions.audio.shape[1]] if self._still else faces_of(conditions)
         region = moving_region(conditions, faces)
-        both = self._vae.encode(talking_frames(conditions, faces, region), go_on)
+        both = self._vae.encode(talking_frames(conditions, faces, region), tick)
         targets = both.chunk(2, 3)
         if not reference.still:
             return targets[0].contiguous(), targets[1].contiguous()
         # One latent of a picture that stands still is like the next; where nothing moves they stay.
-        first, then = self._vae.encode(reference.frames(0, 5), go_on).unbind(1)
+        first, then = self._vae.encode(reference.frames(0, 5), tick).unbind(1)
         whole = torch.stack([first] + [then] * (both.shape[1] - 1), 1)
         rows, columns = slice(region.top // 8, region.bottom // 8), slice(region.left // 8, region.right // 8)
         silent, speaking = whole.clone(), whole

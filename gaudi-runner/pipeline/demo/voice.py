@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.signals import SAMPLE_RATE, Signal
+from pipeline.engine import Signal
+from pipeline.voices.signals import SAMPLE_RATE
 
 FEATURES = 3
 BLOCK_FRAMES = 500

@@ -7,14 +7,13 @@ from functools import cached_property
 
 from torch import Tensor
 
-from ..engine import Conditions, Pass
-from .attention import KeysValues
-from .condition import AudioCondition, Condition
-from .tea_cache import PassCache
-from .transformer import Transformer
+from pipeline.engine import Conditions, Pass
+from pipeline.infinitetalk.attention import KeysValues
+from pipeline.infinitetalk.model import AudioCondition, Condition, Transformer
+from pipeline.infinitetalk.tea_cache import PassCache
 
 
-class Remembered:
+class KVCache:
     """The newest keys and values of each use; a prompt or a still picture is the same from chunk to chunk."""
 
     def __init__(self) -> None:
@@ -39,42 +38,42 @@ class ChunkDenoiser:
     4,200; and they hold three times the activations, in shapes that are compiled for each number of passes.
     """
 
-    def __init__(self, model: Transformer, conditions: Conditions, remembered: Remembered) -> None:
-        self._model, self._conditions, self._remembered = model, conditions, remembered
+    def __init__(self, model: Transformer, conditions: Conditions, kv_cache: KVCache) -> None:
+        self._model, self._conditions, self._kv_cache = model, conditions, kv_cache
         self._caches: dict[Pass, PassCache] = {}  # by kind of pass, of this chunk alone
 
-    def __call__(self, latent: Tensor, t: float, given: Pass) -> Tensor:
+    def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
         """Run one forward pass: latent [16, T, h, w] -> velocity [16, T, h, w] float32, the same on every rank."""
-        condition = Condition(
-            text=self._prompt if given.prompt else self._negative,
+        attended = Condition(
+            text=self._prompt if condition.prompt else self._negative,
             image=self._image,
-            audio=self._voices if given.voices else self._silence,
+            audio=self._audio if condition.voices else self._silence,
         )
-        return self._model(latent, self._conditions.y, t, condition, self._cache(given))
+        return self._model(latent, self._conditions.y, t, attended, self._cache(condition))
 
-    def _cache(self, given: Pass) -> PassCache | None:
+    def _cache(self, condition: Pass) -> PassCache | None:
         threshold = self._conditions.tea_cache
         if threshold == 0:
             return None
-        if given not in self._caches:
+        if condition not in self._caches:
             _, height, width = self._conditions.masks.shape
-            self._caches[given] = PassCache(threshold, height * width // 4)
-        return self._caches[given]
+            self._caches[condition] = PassCache(threshold, height * width // 4)
+        return self._caches[condition]
 
     @cached_property
     def _prompt(self) -> list[KeysValues]:
-        return self._remembered.of("prompt", self._conditions.text, self._model.text_condition)
+        return self._kv_cache.of("prompt", self._conditions.text, self._model.text_condition)
 
     @cached_property
     def _negative(self) -> list[KeysValues]:
-        return self._remembered.of("negative", self._conditions.negative_text, self._model.text_condition)
+        return self._kv_cache.of("negative", self._conditions.negative_text, self._model.text_condition)
 
     @cached_property
     def _image(self) -> list[KeysValues]:
-        return self._remembered.of("image", self._conditions.clip, self._model.image_condition)
+        return self._kv_cache.of("image", self._conditions.clip, self._model.image_condition)
 
     @cached_property
-    def _voices(self) -> AudioCondition:
+    def _audio(self) -> AudioCondition:
         return self._model.audio_condition(self._conditions.audio, self._conditions.masks)
 
     @cached_property

@@ -22,7 +22,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..engine import CannotStart
+from pipeline.engine import CannotStart, Shape
+
+# A whole chunk in the bucket of square pictures, so that its speed is that of real videos.
+STANDARD = Shape(640, 640, 81)
+# Whole chunks of the pictures that people have, square and 16:9 either way.
+COMMON = (STANDARD, Shape(448, 896, 81), Shape(832, 448, 81))
+# For a CPU: attention over the standard shape's 33,600 tokens takes 100 s there even with tiny weights.
+SMALL = Shape(128, 128, 5)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,16 @@ class Device:
     def compiles(self) -> bool:
         """Whether each new shape is compiled first, which takes minutes."""
         return self.torch.type == "hpu"
+
+    @property
+    def warm_up(self) -> tuple[Shape, ...]:
+        """What is passed through before the ranks are ready; the first one's speed is told.
+
+        Where graphs are compiled, one for each common shape: other buckets are compiled with their first video.
+        """
+        if self.torch.type == "cpu":
+            return (SMALL,)
+        return COMMON if self.compiles else (STANDARD,)
 
     @property
     def half(self) -> torch.dtype:
@@ -82,6 +99,11 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         # attn_mask, dropout_p, is_causal, scale, softmax_mode, recompute: the last keeps nothing for a backward pass.
         return kernel.apply(q, k, v, None, 0.0, False, None, softmax, True)
     return scaled_dot_product_attention(q, k, v)
+
+
+def wait_for(x: Tensor) -> None:
+    """Return when the device has computed x: reading a number waits for it."""
+    x[(0,) * x.dim()].item()
 
 
 def end_graph(x: Tensor) -> None:

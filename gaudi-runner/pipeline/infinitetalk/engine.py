@@ -8,17 +8,16 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..engine import Conditions, GoOn
-from ..group import Group
-from ..signals import Signal
-from .config import TransformerConfig
-from .denoiser import ChunkDenoiser, Remembered
-from .device import Device
-from .encoders.published import Encoders, encoder_digests, load_encoders
-from .model_folder import ModelFolder
-from .presets import DISTILLED, QUALITY
-from .transformer import Transformer
-from .weights import TransformerWeights, Variant, WeightsError, check_weights
+from pipeline.engine import Conditions, Signal, Tick
+from pipeline.infinitetalk.denoiser import ChunkDenoiser, KVCache
+from pipeline.infinitetalk.device import Device
+from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, load_encoders
+from pipeline.infinitetalk.model import Transformer
+from pipeline.infinitetalk.presets import DISTILLED, QUALITY
+from pipeline.infinitetalk.weights.config_file import read_config
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.transformer import TransformerWeights, Variant, WeightsError, check_weights
+from pipeline.rank.group import Group
 
 # Raise it when the same weights give other numbers: checkpoints of before are refused then.
 ARITHMETIC = 1
@@ -64,39 +63,39 @@ class InfiniteTalkEngine:
 
     def encode_text(self, prompt: str) -> Tensor:
         """Encode a prompt to [tokens, text_dim]. Rank 0."""
-        return self._on_lead.text.encode(prompt)
+        return self._on_rank0.text.encode(prompt)
 
     def encode_picture(self, picture: Tensor) -> Tensor:
         """CLIP features [257, image_dim] of a picture [3, H, W] in [-1, 1]. Rank 0."""
-        return self._on_lead.picture.encode(picture)
+        return self._on_rank0.picture.encode(picture)
 
     def embed_voice(self, signal: Signal, frames: int, fps: int) -> Iterator[Tensor]:  # noqa: ARG002 - frames says it
         """Layers of wav2vec2 [some, layers, width], piece by piece, of a signal of so many frames. Rank 0."""
-        return self._on_lead.voice.embed(signal, frames)
+        return self._on_rank0.voice.embed(signal, frames)
 
-    def vae_encode(self, frames: Tensor, go_on: GoOn) -> Tensor:
+    def vae_encode(self, frames: Tensor, tick: Tick) -> Tensor:
         """[3, F, H, W] in [-1, 1] -> [16, 1 + (F - 1) / 4, H / 8, W / 8]; a prefix gives a prefix. Rank 0."""
-        return self._on_lead.latents.encode(frames, go_on)
+        return self._on_rank0.latents.encode(frames, tick)
 
-    def vae_decode(self, latent: Tensor, go_on: GoOn) -> Tensor:
+    def vae_decode(self, latent: Tensor, tick: Tick) -> Tensor:
         """Decode to [3, F, H, W] in [-1, 1] on the CPU. Rank 0."""
-        return self._on_lead.latents.decode(latent, go_on).cpu()
+        return self._on_rank0.latents.decode(latent, tick).cpu()
 
-    def denoiser(self, conditions: Conditions, go_on: GoOn) -> ChunkDenoiser:  # noqa: ARG002 - swaps layers in seconds
+    def denoiser(self, conditions: Conditions, tick: Tick) -> ChunkDenoiser:  # noqa: ARG002 - swaps layers in seconds
         """Bind a chunk's conditions; for another number of voices swap the audio layers first. Every rank."""
         assert self._placed is not None
         self._place(Variant(conditions.audio.shape[0], self._placed.preset))
-        return ChunkDenoiser(self._transformer, conditions, self._remembered)
+        return ChunkDenoiser(self._transformer, conditions, self._kv_cache)
 
     def _place(self, wanted: Variant, beat: Callable[[], None] = lambda: None) -> None:
         if wanted == self._placed:
             return
-        self._remembered = Remembered()  # made with the weights of before
+        self._kv_cache = KVCache()  # made with the weights of before
         self._weights.place(self._transformer, wanted, self._placed, self._device.torch, self._device.dtype, beat)
         self._placed = wanted
 
     @property
-    def _on_lead(self) -> Encoders:
+    def _on_rank0(self) -> Encoders:
         assert self._encoders is not None, "encoders are called on rank 0 only"
         return self._encoders
 
@@ -106,16 +105,16 @@ def _checked(
 ) -> tuple[TransformerWeights, Transformer, Encoders | None]:
     """Find everything that is wrong with the files before any rank reads the large ones; raise it on all ranks."""
     problems: list[str] = []
-    encoders = load_encoders(folder, device, problems) if group.leads else None
+    encoders = load_encoders(folder, device, problems) if group.is_rank0 else None
     weights = transformer = None
     try:
-        transformer = Transformer.on_meta(TransformerConfig.read(folder.config), group)
+        transformer = Transformer.on_meta(read_config(folder.config), group)
         weights = check_weights(transformer, folder)
     except WeightsError as error:
         problems += error.problems
     except (ValueError, OSError, KeyError) as error:
         problems.append(f"{folder.config}: {error}")
-    problems = group.agree(problems)
+    problems = group.broadcast_object(problems)
     if weights is None or transformer is None or problems:
         raise WeightsError(folder, problems)
     return weights, transformer, encoders

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .tokens import RankTokens
+from pipeline.infinitetalk.parallel import RankTokens
 
 THETA = 10000.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.infinitetalk.model_folder import ModelFolder
-from pipeline.infinitetalk.tiny_checkpoint import write_tiny_checkpoint
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from tools.tiny_checkpoint import write_tiny_checkpoint
 
 
 @pytest.fixture(scope="session")

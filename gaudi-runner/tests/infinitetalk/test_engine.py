@@ -8,23 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from parity_data import uniform
 from torch import Tensor
 
-from pipeline.engine import Engine
-from pipeline.group import Group
+from pipeline.engine import Engine, Shape
 from pipeline.guidance import Sampling
 from pipeline.infinitetalk.device import choose_device
 from pipeline.infinitetalk.engine import InfiniteTalkEngine
-from pipeline.infinitetalk.model_folder import ModelFolder
-from pipeline.infinitetalk.weights import WeightsError
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.transformer import WeightsError
 from pipeline.plan import Plan
-from pipeline.signals import Sound
-from pipeline.stopping import Aborted
+from pipeline.rank.group import Group
+from pipeline.rank.stopping import Aborted
 from pipeline.stream import Prepared, Video, stream
-from pipeline.warm_up import Shape, pass_through_vae
-
-from .gloo import on_ranks
+from pipeline.voices.signals import Sound
+from pipeline.warm_up import pass_through_vae
+from support.gloo import on_ranks
+from support.parity_data import uniform
 
 SIDE = 32
 PLAN = Plan(frames=13, chunk_frames=9, motion_frames=5, chunks=2, last_frames=9)
@@ -48,7 +47,7 @@ def engine_of(root: Path, group: Group) -> InfiniteTalkEngine:
 def render(engine: Engine, group: Group, voices: int) -> np.ndarray:
     """A video of two chunks [3, 13, H, W], on rank 0."""
     prepared = None
-    if group.leads:
+    if group.is_rank0:
         wave = uniform("engine.wave", (16_000,)).numpy()
         masks = torch.zeros(3, SIDE // 8, SIDE // 8)
         masks[0, :2, :2], masks[1, :2, 2:], masks[2, 2:] = 1, 1, 1
@@ -56,8 +55,8 @@ def render(engine: Engine, group: Group, voices: int) -> np.ndarray:
         embeddings = [torch.cat(list(engine.embed_voice(signal, PLAN.frames, 25))) for signal in signals]
         prepared = Prepared(Still(), embeddings, masks, "a prompt", "its opposite")
     video = Video(PLAN, Sampling(steps=2, shift=7.0, text_guide=5.0, audio_guide=4.0), seed=7, fps=25)
-    chunks = [chunk.frames for chunk in stream(engine, group, video, prepared, None, lambda _chunk, _step: None)]
-    return torch.cat(chunks, 1).numpy() if group.leads else np.zeros(0)
+    chunks = [chunk.frames for chunk in stream(engine, group, video, prepared=prepared)]
+    return torch.cat(chunks, 1).numpy() if group.is_rank0 else np.zeros(0)
 
 
 def render_both(group: Group, root: str) -> list[np.ndarray]:
@@ -99,7 +98,7 @@ def test_what_compiles_passes_a_chunk_and_its_motion_frames_through_the_vae(
     given: list[tuple[int, ...]] = []
     for part in ("vae_encode", "vae_decode"):
         real = getattr(engine, part)
-        monkeypatch.setattr(engine, part, lambda x, go_on, real=real: given.append(tuple(x.shape)) or real(x, go_on))
+        monkeypatch.setattr(engine, part, lambda x, tick, real=real: given.append(tuple(x.shape)) or real(x, tick))
     pass_through_vae(engine, Group(), Shape(32, 48, 13), lambda: None)
     assert given == [(3, 13, 32, 48), (16, 4, 4, 6), (3, 9, 32, 48)]
 

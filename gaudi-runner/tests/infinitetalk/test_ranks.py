@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from orders import make_inputs, order
-from rank_group import RankGroup
 
 from pipeline.engine import CannotStart
 from pipeline.infinitetalk.device import choose_device
-from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from support.orders import make_inputs, order
+from support.rank_group import RankGroup
 
 SMALL = {"width": 64, "height": 64, "steps": 2}
 
@@ -34,7 +34,7 @@ def digest(path: Path) -> str:
 
 
 def test_ready_says_which_model_it_is(pair: RankGroup) -> None:
-    ready = next(word for word in pair.heard if word["type"] == "ready")
+    ready = next(message for message in pair.received if message["type"] == "ready")
     assert (ready["engine"], ready["model"], ready["device"]) == ("infinitetalk", "InfiniteTalk", "cpu")
     assert ready["versions"]["engine"].startswith("infinitetalk ")
 

@@ -9,13 +9,12 @@ from torch import Tensor
 
 from pipeline.engine import Conditions
 from pipeline.guidance import BOTH, NEITHER, VOICES, Guidance, Sampling, timesteps
-from pipeline.infinitetalk.denoiser import ChunkDenoiser, Remembered
-from pipeline.infinitetalk.model_folder import ModelFolder
+from pipeline.infinitetalk.denoiser import ChunkDenoiser, KVCache
+from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.tea_cache import PassCache
-from pipeline.infinitetalk.transformer import Transformer
-from pipeline.infinitetalk.weights import Variant, check_weights
-
-from .test_weights import CPU, on_meta
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.transformer import Variant, check_weights
+from support.weights import CPU, on_meta
 
 STEPS, THRESHOLD = 40, 0.2
 POLYNOMIALS = {
@@ -99,7 +98,7 @@ def computed(model: Transformer, tea_cache: float, steps: int) -> tuple[Tensor, 
     """Walks a chunk: the last velocity, and how often the blocks were computed."""
     calls: list[int] = []
     hook = model.blocks[0].register_forward_hook(lambda *_: calls.append(1))
-    denoiser = ChunkDenoiser(model, conditions(model, tea_cache), Remembered())
+    denoiser = ChunkDenoiser(model, conditions(model, tea_cache), KVCache())
     sampling = Sampling(steps, 7.0, 5.0, 4.0, tea_cache=tea_cache)
     guidance, latent = Guidance(sampling), torch.ones(16, 2, 4, 4)
     with torch.inference_mode():
@@ -116,10 +115,10 @@ def test_every_chunk_begins_anew(model: Transformer) -> None:
     first, fewer = computed(model, 1e9, 7)
     assert fewer == 15  # two steps left out, in each of three passes
     assert not torch.equal(first, off)
-    denoiser = ChunkDenoiser(model, conditions(model, 1e9), Remembered())
+    denoiser = ChunkDenoiser(model, conditions(model, 1e9), KVCache())
     with torch.inference_mode():
-        for given in (BOTH, VOICES, NEITHER, BOTH):  # a chunk that was left in the middle
-            denoiser(torch.zeros(16, 2, 4, 4), 900.0, given)
+        for condition in (BOTH, VOICES, NEITHER, BOTH):  # a chunk that was left in the middle
+            denoiser(torch.zeros(16, 2, 4, 4), 900.0, condition)
     again, as_few = computed(model, 1e9, 7)
     assert as_few == 15
     assert torch.equal(first, again)
@@ -127,8 +126,8 @@ def test_every_chunk_begins_anew(model: Transformer) -> None:
 
 def test_off_is_the_default() -> None:
     assert Sampling(40, 7.0, 5.0, 4.0).tea_cache == 0
-    assert not Sampling(40, 7.0, 5.0, 4.0).remembers
-    assert Sampling(40, 7.0, 5.0, 4.0, tea_cache=0.2).remembers
+    assert not Sampling(40, 7.0, 5.0, 4.0).is_stateful
+    assert Sampling(40, 7.0, 5.0, 4.0, tea_cache=0.2).is_stateful
 
 
 @pytest.mark.parametrize(("text", "audio", "passes"), [(1.0, 2.0, 2), (1.0, 1.0, 1)])

@@ -9,8 +9,9 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
-from ...engine import GoOn
-from .fill import fill
+from pipeline.engine import Tick
+from pipeline.infinitetalk.device import wait_for
+from pipeline.infinitetalk.encoders.fill import fill
 
 
 class LatentCoder:
@@ -24,31 +25,31 @@ class LatentCoder:
             for values in (self.model.config.latents_mean, self.model.config.latents_std)
         )
 
-    def encode(self, frames: Tensor, go_on: GoOn = lambda: None) -> Tensor:
+    def encode(self, frames: Tensor, tick: Tick = lambda: None) -> Tensor:
         """Encode [3, F, H, W] in [-1, 1] to [16, 1 + (F - 1) / 4, H / 8, W / 8]: the mean, nothing is drawn.
 
         Causal: a prefix of the frames gives a prefix of the latents, to the bit.
         """
-        with torch.inference_mode(), self._in_pieces(go_on):
+        with torch.inference_mode(), self._in_pieces(tick):
             mean = self.model.encode(frames.unsqueeze(0).to(self.device, torch.float32)).latent_dist.mode()[0]
         return (mean - self.mean) / self.std
 
-    def decode(self, latent: Tensor, go_on: GoOn = lambda: None) -> Tensor:
+    def decode(self, latent: Tensor, tick: Tick = lambda: None) -> Tensor:
         """Decode [16, T, h, w] to [3, 4 T - 3, 8 h, 8 w] in [-1, 1]."""
         latent = latent.to(self.device, torch.float32) * self.std + self.mean
-        with torch.inference_mode(), self._in_pieces(go_on):
+        with torch.inference_mode(), self._in_pieces(tick):
             return self.model.decode(latent.unsqueeze(0)).sample[0]
 
     @contextmanager
-    def _in_pieces(self, go_on: GoOn) -> Iterator[None]:
-        """The library works latent by latent, a call of its coder each: `go_on` follows every one.
+    def _in_pieces(self, tick: Tick) -> Iterator[None]:
+        """The library works latent by latent, a call of its coder each: `tick` follows every one.
 
         A whole chunk can take longer than a rank may be silent (240 s for 81 frames of 896 x 448 on one CPU core).
         """
 
         def finished(_coder: torch.nn.Module, _given: object, made: Tensor) -> None:
-            made[0, 0, 0, 0, 0].item()  # waits for the device
-            go_on()
+            wait_for(made)
+            tick()
 
         hooks = [coder.register_forward_hook(finished) for coder in (self.model.encoder, self.model.decoder)]
         try:

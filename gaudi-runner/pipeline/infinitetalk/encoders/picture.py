@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from .fill import fill, indices
+from pipeline.infinitetalk.encoders.fill import fill, indices
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)

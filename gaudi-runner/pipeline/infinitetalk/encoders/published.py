@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from ..device import Device
-from ..model_folder import ModelFolder
-from ..tensor_file import open_tensors
-from .latents import LatentCoder
-from .picture import PictureEncoder
-from .text import TextEncoder
-from .voice import VoiceEncoder
+from pipeline.infinitetalk.device import Device
+from pipeline.infinitetalk.encoders.latents import LatentCoder
+from pipeline.infinitetalk.encoders.picture import PictureEncoder
+from pipeline.infinitetalk.encoders.text import TextEncoder
+from pipeline.infinitetalk.encoders.voice import VoiceEncoder
+from pipeline.infinitetalk.weights.model_folder import ModelFolder
+from pipeline.infinitetalk.weights.tensor_file import open_tensors
 
 T = TypeVar("T")
 

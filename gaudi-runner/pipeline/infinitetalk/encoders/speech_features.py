@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ...signals import Signal, blocks
+from pipeline.engine import Signal
+from pipeline.voices.signals import blocks
 
 WINDOW_FEATURES = 500  # 10 s
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import UMT5Config, UMT5EncoderModel
 
-from .fill import fill, indices
+from pipeline.infinitetalk.encoders.fill import fill, indices
 
 LONGEST = 512  # tokens that the transformer reads, the end token included
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from ...signals import Signal
-from .fill import fill
-from .speech_features import NormalizedSignal, SpeechFeatures
+from pipeline.engine import Signal
+from pipeline.infinitetalk.encoders.fill import fill
+from pipeline.infinitetalk.encoders.speech_features import NormalizedSignal, SpeechFeatures
 
 # What the weight norm of the position convolution was called when the weights were published.
 OLD_WEIGHT_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}

@@ -1,0 +1,1 @@
+"""One process of the group: the others, the runner, the system it runs on."""

@@ -1,0 +1,1 @@
+"""Voices: from WAV files to the features that each frame is rendered from."""
