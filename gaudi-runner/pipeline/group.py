@@ -1,7 +1,10 @@
-"""The ranks that hold one model: the only file that calls collectives."""
+"""The ranks that hold one model: how they join, and the only file that calls collectives."""
 
 from __future__ import annotations
 
+import json
+import os
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -9,6 +12,25 @@ import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
+
+# Longer than any preparation on rank 0, shorter than anybody's patience: a lost peer is noticed at once anyway.
+COLLECTIVE_TIMEOUT = timedelta(minutes=20)
+
+# Those that travel, by the name that is sent.
+_DTYPES = {
+    str(dtype): dtype for dtype in (torch.float32, torch.bfloat16, torch.float16, torch.uint8, torch.int64, torch.bool)
+}
+
+
+def join_ranks(backend: str) -> None:
+    """Join the other ranks of this launch over gloo, hccl or nccl; returns when all are there.
+
+    RANK and WORLD_SIZE say which rank this is of how many. They meet in a file, RANKS_STORE, of this launch alone, in a
+    folder that only this user may enter: what is read in it is believed, and a store on TCP would be open to all.
+    """
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = dist.FileStore(os.environ["RANKS_STORE"], size)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
 
 
 class Group:
@@ -77,17 +99,23 @@ class Group:
         if self.size == 1:
             assert x is not None
             return x if device is None else x.to(device)
-        shape, dtype = self.agree((x.shape, x.dtype) if x is not None else None)
-        x = x.to(device).contiguous() if x is not None else torch.empty(shape, dtype=dtype, device=device)
+        shape, dtype = self.agree((list(x.shape), str(x.dtype)) if x is not None else ([], ""))
+        x = x.to(device).contiguous() if x is not None else torch.empty(shape, dtype=_DTYPES[dtype], device=device)
         dist.broadcast(x, src=0)
         if self.leads:
             self.bytes_sent += x.numel() * x.element_size() * (self.size - 1)
         return x
 
     def agree(self, value: T) -> T:
-        """Rank 0's small value, on every rank: what to do next, and whether to stop."""
+        """Rank 0's small value, on every rank: what to do next, and whether to stop. The others' own is not looked at.
+
+        Anything that JSON holds; a tuple is a list on the others. Never pickled: what a false peer sends is not run.
+        """
         if self.size == 1:
             return value
-        box = [value]
-        dist.broadcast_object_list(box, src=0, group=self._decisions)
-        return box[0]
+        said = torch.tensor(list(json.dumps(value).encode() if self.leads else b""), dtype=torch.uint8)
+        length = torch.tensor([said.numel()])
+        dist.broadcast(length, src=0, group=self._decisions)
+        text = said if self.leads else torch.empty(int(length), dtype=torch.uint8)
+        dist.broadcast(text, src=0, group=self._decisions)
+        return value if self.leads else json.loads(bytes(text.tolist()))

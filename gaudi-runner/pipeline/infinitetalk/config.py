@@ -49,6 +49,11 @@ class TransformerConfig:
         if self.dim % self.num_heads or (self.dim // self.num_heads) % 2:
             raise ValueError(f"dim {self.dim} does not split into {self.num_heads} heads of even width")
 
+    def check_ranks(self, ranks: int) -> None:
+        """See that every rank gets as many heads. ValueError."""
+        if self.num_heads % ranks:
+            raise ValueError(f"{self.num_heads} heads cannot be split over {ranks} ranks")
+
     @property
     def head_width(self) -> int:
         """Channels of one head."""

@@ -53,8 +53,7 @@ class Transformer(nn.Module):
 
     def __init__(self, config: TransformerConfig, group: Group) -> None:
         super().__init__()
-        if config.num_heads % group.size:
-            raise ValueError(f"{config.num_heads} heads cannot be split over {group.size} ranks")
+        config.check_ranks(group.size)
         self.config = config
         self.group = group
         dim = config.dim

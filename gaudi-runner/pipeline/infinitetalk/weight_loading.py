@@ -1,10 +1,10 @@
 """What loading the transformer takes of the host, on as many ranks as there are: memory and time, measured.
 
     python -m pipeline.infinitetalk.weight_loading FOLDER
-    python -m torch.distributed.run --standalone --nproc-per-node=8 -m pipeline.infinitetalk.weight_loading FOLDER
 
-The first writes 2.3 GB of weights in the published layout. The second loads them on a CPU in the files' own type, and
-rank 0 prints one JSON object as the last line. `npm run bench -- weights` does both and removes the folder.
+Alone, it writes 2.3 GB of weights in the published layout. On every rank, as `join_ranks` wants them started, it loads
+them on a CPU in the files' own type, and rank 0 prints one JSON object as the last line. `npm run bench -- weights`
+does both and removes the folder.
 
 Memory is the growth of each rank's proportional set size (PSS) from before it loads to its peak, summed over the
 ranks. A page that one rank has counts whole, one of the files' pages that eight map an eighth in each: so the sum
@@ -27,7 +27,7 @@ from types import TracebackType
 import torch
 import torch.distributed as dist
 
-from ..group import Group
+from ..group import Group, join_ranks
 from .config import TransformerConfig
 from .model_folder import ModelFolder
 from .tiny_checkpoint import write_transformer
@@ -41,7 +41,7 @@ SAMPLE_SECONDS = 0.05
 
 
 def main() -> None:
-    """Write the weights where no torchrun started this, else load them."""
+    """Write the weights where this is no rank, else load them."""
     parser = argparse.ArgumentParser(prog="pipeline.infinitetalk.weight_loading")
     parser.add_argument("folder", type=Path)
     folder = ModelFolder(parser.parse_args().folder)
@@ -50,7 +50,7 @@ def main() -> None:
         folder.base.mkdir(parents=True)
         write_transformer(folder, SIZES)
         return
-    dist.init_process_group("gloo")
+    join_ranks("gloo")
     measured = measure(folder, Group())
     if measured is not None:
         print(json.dumps(measured))  # noqa: T201
@@ -78,15 +78,14 @@ def measure(folder: ModelFolder, group: Group) -> dict[str, float] | None:
         peak.look()
     dist.barrier()
     seconds = time.monotonic() - began
-    grown: list[int] = [0] * group.size
-    dist.all_gather_object(grown, peak.grown)
+    grown = group.gather(torch.tensor([peak.grown]), dim=0, gathered=group.size)
     if not group.leads:
         return None
     size = sum(path.stat().st_size for path in files)
     return {
         "ranks": group.size,
         "weights_bytes": size,
-        "host_bytes": sum(grown),
+        "host_bytes": int(grown.sum()),
         "plain_read_seconds": plain,
         "placed_seconds": placed,
         "load_seconds": seconds,
