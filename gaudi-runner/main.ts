@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { runProgram } from '../infra/program.js'
 import { BadSettings, mediaSettings, runnerSettings } from '../infra/settings.js'
-import { torchrunCommand } from './rank-command.js'
+import { rankCommand } from './rank-command.js'
 import { startRunner } from './runner.js'
 import { createRunnerMetrics } from './runner-metrics.js'
 
@@ -25,7 +25,7 @@ await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) =
     version: ownVersion(),
     ranks: {
       ranks: settings.RANKS,
-      command: await torchrunCommand(settings),
+      command: await rankCommand(settings),
       stallMs: settings.RANK_STALL_SECONDS * 1000,
       startMs: 30 * 60_000,
       graceMs: 10_000,

@@ -19,12 +19,12 @@ export async function isStopped({ pid, startedAt }: ProcessIdentity): Promise<bo
   return stat?.startedAt === startedAt && (stat.state === 'T' || stat.state === 't')
 }
 
-/** Children, their children and so on, sessions of their own included; none where there is no /proc. */
-export async function descendantsOf(pid: number): Promise<ProcessIdentity[]> {
+/** Children of these, their children and so on, sessions of their own included; none where there is no /proc. */
+export async function descendantsOf(...ancestors: number[]): Promise<ProcessIdentity[]> {
   const names = await readdir('/proc').catch(() => [])
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number)
   const stats = await Promise.all(pids.map(async (each) => ({ pid: each, stat: await statOf(each) })))
-  const family = new Set([pid])
+  const family = new Set(ancestors)
   const found: ProcessIdentity[] = []
   // A pass adds one generation; numbers wrap around, so that a child may come before its parent.
   for (let before = 0; before < family.size; ) {

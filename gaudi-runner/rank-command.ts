@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { RankCommand } from './rank-process.js'
 
-export type TorchrunSettings = {
+export type RankSettings = {
   RANKS: number
   ENGINE: string
   /** Looked at by InfiniteTalk alone; relative to the runner's own folder. */
@@ -17,39 +17,65 @@ export type TorchrunSettings = {
   PT_HPU_SYNC_LAUNCH: string
   /** Its folder is relative to the runner's own. */
   PT_HPU_RECIPE_CACHE_CONFIG: string
+  HCCL_SOCKET_IFNAME: string
+  NCCL_SOCKET_IFNAME: string
 }
 
+/** The command line of one rank of a launch. The folder of the control socket is that launch's alone. */
+export type CommandOfRank = (rank: number, controlPath: string) => RankCommand
+
 /**
- * The command line that starts the ranks: `torchrun` with one launch and no restarts, since restarting is ours.
+ * The command lines that start the ranks, a process each: nothing stands between them and the runner.
  *
- * Its rendezvous takes a port of the system's choice on loopback, so that a stale torchrun cannot be in the way
- * (facts: EADDRINUSE on 29500). `setpriv` makes the kernel end torchrun with the runner, `kill -9` included; the ranks ask
- * for the same. Where there is no setpriv (macOS), they leave when the control socket closes.
+ * `setpriv` makes the kernel end each with the runner, `kill -9` included; the ranks ask for the same. Where there is no
+ * setpriv (macOS), they leave when the control socket closes.
  */
-export async function torchrunCommand(settings: TorchrunSettings): Promise<(controlPath: string) => RankCommand> {
+export async function rankCommand(settings: RankSettings): Promise<CommandOfRank> {
   const { RANKS, ENGINE, MODEL_DIR, DEVICE, PYTHON_PATH, FFMPEG_PATH } = settings
   const dieWithUs = (await hasSetpriv()) ? ['setpriv', '--pdeathsig', 'KILL'] : []
   const [command = 'env', ...launch] = [...dieWithUs, 'env']
-  const torchrun = [
-    // What ranks need beyond our own environment. One thread each: the ranks together fill the machine.
-    ...['OMP_NUM_THREADS=1', 'PYTHONUNBUFFERED=1', `FFMPEG_PATH=${FFMPEG_PATH}`],
-    `PT_HPU_LAZY_MODE=${settings.PT_HPU_LAZY_MODE}`,
-    `PT_HPU_SYNC_LAUNCH=${settings.PT_HPU_SYNC_LAUNCH}`,
-    `PT_HPU_RECIPE_CACHE_CONFIG=${settings.PT_HPU_RECIPE_CACHE_CONFIG.replace(/^[^,]+/, (folder) => resolve(folder))}`,
-    ...[PYTHON_PATH, '-m', 'torch.distributed.run', '--nnodes=1', `--nproc-per-node=${RANKS}`, '--max-restarts=0'],
-    ...['--rdzv-backend=c10d', '--rdzv-endpoint=127.0.0.1:0', '--local-addr=127.0.0.1'],
-  ]
-  const ranks = ['-m', 'pipeline.ranks', '--engine', ENGINE, '--model-dir', resolve(MODEL_DIR), '--device', DEVICE]
-  const cwd = fileURLToPath(new URL('../../gaudi-runner/', import.meta.url))
-  return (controlPath) => {
-    // torchrun and torch make folders that they leave when they are killed, and some always: these go with the socket's.
-    const folder = dirname(controlPath)
-    const logs = `--log-dir=${join(folder, 'torchrun')}`
+  const environment = {
+    PYTHONUNBUFFERED: '1',
+    FFMPEG_PATH,
+    PT_HPU_LAZY_MODE: settings.PT_HPU_LAZY_MODE,
+    PT_HPU_SYNC_LAUNCH: settings.PT_HPU_SYNC_LAUNCH,
+    PT_HPU_RECIPE_CACHE_CONFIG: settings.PT_HPU_RECIPE_CACHE_CONFIG.replace(/^[^,]+/, (folder) => resolve(folder)),
+    HCCL_SOCKET_IFNAME: settings.HCCL_SOCKET_IFNAME,
+    NCCL_SOCKET_IFNAME: settings.NCCL_SOCKET_IFNAME,
+  }
+  const program = ['-m', 'pipeline.ranks', '--engine', ENGINE, '--model-dir', resolve(MODEL_DIR), '--device', DEVICE]
+  return (rank, controlPath) => {
+    const own = { ...environment, ...rankEnvironment({ rank, ranks: RANKS, folder: dirname(controlPath) }) }
+    const variables = Object.entries(own).map(([name, value]) => `${name}=${value}`)
     return {
       command,
-      args: [...launch, `TMPDIR=${folder}`, ...torchrun, logs, ...ranks, '--control', controlPath],
-      cwd,
+      args: [...launch, ...variables, PYTHON_PATH, ...program, '--control', controlPath],
+      cwd: ranksFolder,
     }
+  }
+}
+
+/** Where the ranks' Python package lies. */
+export const ranksFolder = fileURLToPath(new URL('../../gaudi-runner/', import.meta.url))
+
+/**
+ * What any rank is started with beyond our own environment: which one it is, and where all of them meet.
+ *
+ * They meet in a file, `store`, in the folder of their launch: nobody else may enter it, and none of an earlier launch is
+ * ever found there. gloo's sockets, over which they then speak, are on loopback.
+ */
+export function rankEnvironment({ rank, ranks, folder }: { rank: number; ranks: number; folder: string }) {
+  return {
+    RANK: String(rank),
+    LOCAL_RANK: String(rank),
+    WORLD_SIZE: String(ranks),
+    LOCAL_WORLD_SIZE: String(ranks),
+    RANKS_STORE: join(folder, 'store'),
+    // torch makes folders that it leaves when it is killed, and some always: these go with the launch's.
+    TMPDIR: folder,
+    GLOO_SOCKET_IFNAME: process.platform === 'darwin' ? 'lo0' : 'lo',
+    // The ranks together fill the machine.
+    OMP_NUM_THREADS: '1',
   }
 }
 

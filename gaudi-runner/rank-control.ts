@@ -15,7 +15,7 @@ export type RankControlListener = {
   garbled(rank: number, problem: string): void
 }
 
-/** The socket that the ranks of one group connect to, in a folder that only this user may enter. */
+/** The socket that the ranks of one launch connect to, in a folder of this launch that only this user may enter. */
 export class RankControl implements AsyncDisposable {
   readonly path: string
   readonly #folder: string
@@ -47,11 +47,16 @@ export class RankControl implements AsyncDisposable {
     if (socket?.writable) socket.write(`${JSON.stringify(command)}\n`)
   }
 
-  /** Hangs up, which tells the ranks to leave. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Tells the ranks to leave. */
+  hangUp(): void {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
-    // Ranks that are still leaving may write in it; what stays is removed after this runner.
+  }
+
+  /** Hangs up and removes the folder, with all that the ranks have left in it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.hangUp()
+    // A process that even a kill did not end may write in it; what stays is removed after this runner.
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 }).catch(() => {})
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { descendantsOf, identify, isStopped, killAll, type ProcessIdentity } from './process-family.js'
 import { RankControl } from './rank-control.js'
+import type { CommandOfRank } from './rank-command.js'
 import { type RankCommand, RankProcess } from './rank-process.js'
 import type { RankWord, Ready, RunnerCommand } from './rank-protocol.js'
 import { RankWatchdog } from './rank-watchdog.js'
@@ -21,33 +22,35 @@ export type RankGroupListener = {
   broken(blame: Blame, output: string): void
   /** Once, instead of `broken`: what the ranks were started with cannot work; the message says all that is wrong. */
   refused(message: string): void
-  output(line: string): void
+  output(rank: number, line: string): void
 }
 
 export type RankGroupOptions = {
   ranks: number
-  /** The torchrun that is given this control socket. */
-  command: (controlPath: string) => RankCommand
+  command: CommandOfRank
   /** A rank silent for longer is taken for stalled. */
   stallMs: number
   /** For coming up: weights are loaded and graphs compiled without a word. */
   startMs: number
-  /** Between asking torchrun to leave and killing it. */
+  /** Between asking the ranks to leave and killing them. */
   graceMs: number
 }
 
 /** As `graceMs`, for a group that has broken: whoever still waits in a collective hears nothing any more. */
 const brokenGraceMs = 2000
 
-/** After torchrun's end: a rank's own words say more, and may still be on their way. */
+/** After a rank's end: its own words say more, and may still be on their way. */
 const lastWordsMs = 200
+
+/** Of what all ranks have printed, in the log of a group that broke. */
+const outputCharacters = 4000
 
 /** How long killed processes may take to be gone: a device driver may hold one for a while. */
 const killWaitMs = 10_000
 
 /**
- * One launch of torchrun and its ranks: coming up, ready, then ended as a whole. Never a collective half alive: the
- * first rank that dies, throws or stalls ends all of them, and `end` returns only when none is left.
+ * One launch of all ranks: coming up, ready, then ended as a whole. Never a collective half alive: the first rank that
+ * dies, throws or stalls ends all of them, and `end` returns only when none is left.
  */
 export class RankGroup implements AsyncDisposable {
   /** Resolves when the group has ended, with the processes that even a kill did not end. Never rejects. */
@@ -57,8 +60,10 @@ export class RankGroup implements AsyncDisposable {
   readonly #resolveEnded: (left: ProcessIdentity[]) => void
   /** Of ranks that have said hello. */
   readonly #identities = new Map<number, Promise<ProcessIdentity | undefined>>()
+  /** By rank. */
+  readonly #processes: RankProcess[] = []
+  #spawned: Promise<unknown> = Promise.resolve()
   #control: RankControl | undefined
-  #process: RankProcess | undefined
   #watchdog: RankWatchdog | undefined
   #startTimer: NodeJS.Timeout | undefined
   #ending = false
@@ -96,7 +101,7 @@ export class RankGroup implements AsyncDisposable {
     if (this.#ending) return
     this.#graceMs = Math.min(brokenGraceMs, this.#graceMs)
     void this.end()
-    this.#listener.broken(blame, this.#process?.tail ?? '')
+    this.#listener.broken(blame, this.#tailOf(blame.rank))
   }
 
   /** Breaks the group for not getting on. A rank that was stopped holds up all others and is to blame, before `rank`. */
@@ -123,21 +128,28 @@ export class RankGroup implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { command, startMs } = this.#options
+    const { command, ranks, startMs } = this.#options
     this.#control = await RankControl.listen({
       heard: (rank, word) => this.#heard(rank, word),
-      gone: (rank) => this.#gone(rank),
+      gone: (rank) => this.#died(rank, 'ended without a word'),
       garbled: (rank, problem) => this.break({ reason: 'ENGINE', rank, message: problem }),
     })
-    this.#process = await RankProcess.start(command(this.#control.path), this.#listener.output)
     this.#startTimer = setTimeout(() => {
       const message = `the ranks were not ready within ${startMs / 1000} s; ${this.#identities.size} had said hello`
       this.break({ reason: 'RANK_STALLED', rank: -1, message })
     }, startMs)
-    void this.#process.exited.then(async ({ code, signal }) => {
+    const { path } = this.#control
+    const starting = Array.from({ length: ranks }, (_, rank) => this.#startRank(rank, command(rank, path)))
+    this.#spawned = Promise.allSettled(starting)
+    await Promise.all(starting)
+  }
+
+  async #startRank(rank: number, command: RankCommand): Promise<void> {
+    const started = await RankProcess.start(command, (line) => this.#listener.output(rank, line))
+    this.#processes[rank] = started
+    void started.exited.then(async ({ code, signal }) => {
       await sleep(lastWordsMs)
-      const message = `torchrun ended (${signal ?? `exit code ${code}`}): ${this.#process?.tail ?? ''}`
-      this.break({ reason: 'RANK_DIED', rank: -1, message })
+      this.#died(rank, `ended (${signal ?? `exit code ${code}`})`)
     })
   }
 
@@ -187,21 +199,31 @@ export class RankGroup implements AsyncDisposable {
     this.#listener.ready(ready)
   }
 
-  #gone(rank: number): void {
-    const tail = this.#process?.tail
-    this.break({ reason: 'RANK_DIED', rank, message: `rank ${rank} ended without a word${tail ? `: ${tail}` : ''}` })
+  #died(rank: number, how: string): void {
+    const tail = this.#tailOf(rank)
+    this.break({ reason: 'RANK_DIED', rank, message: `rank ${rank} ${how}${tail ? `: ${tail}` : ''}` })
+  }
+
+  /** Of one rank, or where that is −1 of all. */
+  #tailOf(rank: number): string {
+    if (rank >= 0) return this.#processes[rank]?.tail ?? ''
+    const share = outputCharacters / this.#processes.length
+    return this.#processes.map(({ tail }, each) => `rank ${each}: ${tail.slice(-share)}`).join('\n')
   }
 
   async #end(): Promise<ProcessIdentity[]> {
     clearTimeout(this.#startTimer)
     this.#watchdog?.[Symbol.dispose]()
-    const process = this.#process
-    // Read while torchrun is there: afterwards nothing says whose children they were.
-    const descendants = process ? await descendantsOf(process.pid) : []
+    await this.#spawned // whoever is being started is ended too
+    // Read while the ranks are there: afterwards nothing says whose children these were.
+    const running = this.#processes.filter((each) => each.running)
+    const descendants = await descendantsOf(...running.map(({ pid }) => pid))
+    this.#control?.hangUp()
+    await Promise.all(running.map((each) => each.leave(this.#graceMs)))
+    const known = await Promise.all([...this.#processes.map(({ identity }) => identity), ...this.#identities.values()])
+    const family = new Map([...known, ...descendants].flatMap((each) => (each ? [[each.pid, each] as const] : [])))
+    const left = await killAll(family.values(), killWaitMs)
     await this.#control?.[Symbol.asyncDispose]()
-    await process?.stop(this.#graceMs)
-    const said = await Promise.all(this.#identities.values())
-    const family = new Map([...said, ...descendants].flatMap((each) => (each ? [[each.pid, each] as const] : [])))
-    return killAll(family.values(), killWaitMs)
+    return left
   }
 }

@@ -135,7 +135,7 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
             this.#log.error({ event: 'refused' }, `the ranks refuse to start: ${message}`)
             this.#become({ phase: 'refused', message })
           },
-          output: (line) => this.#log.debug({ event: 'rank-output', line }, 'rank output'),
+          output: (rank, line) => this.#log.debug({ event: 'rank-output', rank, line }, 'rank output'),
         },
       )
       this.#group = group

@@ -94,6 +94,8 @@ export const runnerSettings = {
     .string()
     .default('.data/gaudi-recipes,false,40960')
     .describe('Gaudi: where compiled graphs are kept, whether they are removed at start, MB at most'),
+  HCCL_SOCKET_IFNAME: z.string().default('lo').describe('Gaudi: network interface on which the ranks find each other'),
+  NCCL_SOCKET_IFNAME: z.string().default('lo').describe('CUDA: the same'),
   RANK_STALL_SECONDS: count(120, 1, 7200).describe('a rank silent for longer is taken for stalled'),
   RUNNER_ORPHAN_MINUTES: z.coerce
     .number()

@@ -1,9 +1,5 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { parts } from '../infra/setup/parts.mjs'
-import { root } from '../infra/setup/root.mjs'
 import type { Row } from './bench-report.js'
+import { runOnRanks } from './run-on-ranks.js'
 
 type Communication = {
   ranks: number
@@ -19,12 +15,8 @@ const originalGbPerToken = 27.1 / 33_600
  * and by that formula for the published model in bfloat16, which no laptop holds.
  */
 export async function benchComm(): Promise<Row[]> {
-  const torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=8']
-  const options = { cwd: join(root, 'gaudi-runner'), env: { ...process.env, OMP_NUM_THREADS: '1' } }
-  const program = [...torchrun, '-m', 'tools.communication']
-  const { stdout } = await promisify(execFile)(parts().python, program, options)
-  // gloo tells on stdout whom it has met; the numbers come last.
-  const { ranks, counted, published } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Communication
+  const told = await runOnRanks(8, '-m', 'tools.communication')
+  const { ranks, counted, published } = JSON.parse(told) as Communication
   return [
     ...counted.map(({ tokens, counted: value, formula }) => ({
       what: `counted: tiny model, ${tokens} tokens, ${ranks} ranks`,

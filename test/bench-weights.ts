@@ -3,9 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { ranksFolder } from '../gaudi-runner/rank-command.js'
 import { parts } from '../infra/setup/parts.mjs'
-import { root } from '../infra/setup/root.mjs'
 import type { Row } from './bench-report.js'
+import { runOnRanks } from './run-on-ranks.js'
 
 type Loading = {
   ranks: number
@@ -22,16 +23,10 @@ type Loading = {
  */
 export async function benchWeights(): Promise<Row[]> {
   const dir = await mkdtemp(join(tmpdir(), 'text2video-weights-'))
-  const python = (...args: string[]) =>
-    promisify(execFile)(parts().python, [...args, '-m', 'tools.weight_loading', join(dir, 'model')], {
-      cwd: join(root, 'gaudi-runner'),
-      env: { ...process.env, OMP_NUM_THREADS: '1' },
-    })
+  const program = ['-m', 'tools.weight_loading', join(dir, 'model')]
   try {
-    await python()
-    const { stdout } = await python('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=8')
-    // gloo tells on stdout whom it has met; the numbers come last.
-    const took = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Loading
+    await promisify(execFile)(parts().python, program, { cwd: ranksFolder })
+    const took = JSON.parse(await runOnRanks(8, ...program)) as Loading
     const plain = { what: 'plain read by one process', value: took.plain_read_seconds }
     return [
       {

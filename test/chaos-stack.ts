@@ -196,7 +196,7 @@ async function ownPorts() {
 function rankOf(pid: number): number {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    if (!command.includes('pipeline.ranks') || command.includes('torch.distributed.run')) return -1
+    if (!command.includes('pipeline.ranks')) return -1
     return Number(/\0RANK=(\d+)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1] ?? -1)
   } catch {
     return -1 // it has just ended

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { identify } from '../gaudi-runner/process-family.js'
+import { type CommandOfRank, rankEnvironment } from '../gaudi-runner/rank-command.js'
 import {
   connectRunner,
   type JobRef,
@@ -16,14 +17,14 @@ import {
 } from '../gaudi-runner/runner-client.js'
 import { startRunner } from '../gaudi-runner/runner.js'
 
-/** The program that plays torchrun and its ranks. */
+/** The program that plays a rank. */
 export const actedRanks = fileURLToPath(new URL('./fixtures/acted-ranks.js', import.meta.url))
 
 export type LocalRunner = AsyncDisposable & {
   client: RunnerClient
   port: number
   dir: string
-  /** Every process that played torchrun or a rank so far. */
+  /** Every process that played a rank so far. */
   pids(): Promise<number[]>
   /** Of jobs, by how they ended. */
   ended: string[]
@@ -51,8 +52,11 @@ export async function startLocalRunner(options: LocalRunnerOptions = {}): Promis
   const pidFile = join(dir, 'pids')
   const ended: string[] = []
   const resumed: [string, number][] = []
-  const args = [actedRanks, '--nproc-per-node=2', '--pids', pidFile, '--start', start, '--control']
-  const command = (control: string) => ({ command: process.execPath, args: [...args, control], cwd: dir })
+  const play = [process.execPath, actedRanks, '--pids', pidFile, '--start', start, '--control']
+  const command: CommandOfRank = (rank, control) => {
+    const environment = Object.entries(rankEnvironment({ rank, ranks: 2, folder: dirname(control) }))
+    return { command: 'env', args: [...environment.map((each) => each.join('=')), ...play, control], cwd: dir }
+  }
   const runner = await startRunner({
     host: '127.0.0.1',
     port: 0,

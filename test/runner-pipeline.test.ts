@@ -63,7 +63,7 @@ test('the real ranks render two chunks, resume at the second alike, leave a job 
 
     await client.submit(anOrder({ ...small, ...endless, generation: 2, steps: 1000 }), files)
     const family = (await descendantsOf(runner.child.pid ?? 0)).map(({ pid }) => pid)
-    assert.ok(family.length >= 3, 'torchrun and two ranks')
+    assert.ok(family.length >= 2, 'two ranks')
     runner.child.kill('SIGKILL')
     await once(runner.child, 'exit')
     await until('the end of all ranks', async () => (await alive(family)).length === 0)

@@ -55,7 +55,7 @@ export async function startActedProcess(
 ): Promise<RunnerProcess & { pids(): Promise<number[]> }> {
   const python = join(dir, 'python')
   const pidFile = join(dir, 'pids')
-  // `-m` and its like are torchrun's: the played one ignores what it does not know.
+  // `-m` and its like are Python's and the real rank's: the played one ignores what it does not know.
   const command = `exec "${process.execPath}" "${actedRanks}" --pids "${pidFile}" --start ${start} "$@"`
   await writeFile(python, `#!/bin/sh\n${command}\n`)
   await chmod(python, 0o700)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RunnerCallFailed } from '../gaudi-runner/runner-client.js'
@@ -41,7 +42,7 @@ test('a rank that throws three times at the same step fails the job in its own w
   await untilIdle(client)
   assert.equal((await client.describe()).rankRestarts, 3)
   const pids = await runner.pids()
-  assert.equal((await alive(pids)).length, 3)
+  assert.equal((await alive(pids)).length, 2)
   const again = { ...job, generation: 2 }
   await client.submit(anOrder(again), twoFiles())
   assert.equal((await eventsOf(client, again)).at(-1)?.event, 'finished')
@@ -193,15 +194,25 @@ test('ranks that do not leave an aborted job are taken for stalled', async () =>
   await until('new ranks', async () => (await client.describe()).rankRestarts === 1)
 })
 
-test('a torchrun that was killed takes its ranks along and is started again', async () => {
+test('a rank that was killed takes the others along, though no job runs, and new ones meet elsewhere', async () => {
   await using runner = await startLocalRunner()
   await untilIdle(runner.client)
-  const [torchrun = 0, ...ranks] = await runner.pids()
-  process.kill(torchrun, 'SIGKILL')
+  const ranks = await runner.pids()
+  const [store = '', second] = await Promise.all(ranks.map(storeOf))
+  assert.equal(store, second)
+  process.kill(ranks[1] ?? 0, 'SIGKILL')
   await until('new ranks', async () => (await runner.client.describe()).rankRestarts === 1)
   await untilIdle(runner.client)
-  assert.deepEqual(await alive([torchrun, ...ranks]), [])
+  assert.deepEqual(await alive(ranks), [])
+  assert.equal(existsSync(dirname(store)), false, 'nothing of the first launch is left')
+  const [, , ...started] = await runner.pids()
+  for (const pid of started) assert.notEqual(await storeOf(pid), store)
 })
+
+/** Where a rank meets the others. */
+async function storeOf(pid: number): Promise<string> {
+  return /\0RANKS_STORE=([^\0]+)/.exec(await readFile(`/proc/${pid}/environ`, 'utf8'))?.[1] ?? ''
+}
 
 test('ranks that cannot start are tried again, with a pause', async () => {
   await using runner = await startLocalRunner({ start: 'crash' })
@@ -238,7 +249,7 @@ test('no process is left after a stop, even of ranks that are deaf to SIGTERM an
     await using runner = await startLocalRunner({ start: 'stubborn' })
     await untilIdle(runner.client)
     pids = await runner.pids()
-    assert.equal((await alive(pids)).length, 3)
+    assert.equal((await alive(pids)).length, 2)
   }
   assert.deepEqual(await alive(pids), [])
 })

@@ -163,11 +163,7 @@ function isRank(pid: number, rank: number): boolean {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-    return (
-      command.includes('--control') &&
-      !command.includes('torch.distributed.run') &&
-      environment.includes(`RANK=${rank}`)
-    )
+    return command.includes('--control') && environment.includes(`RANK=${rank}`)
   } catch {
     return false // it ended meanwhile
   }

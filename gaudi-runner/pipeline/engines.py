@@ -21,6 +21,7 @@ class Chosen:
     backend: str  # of torch.distributed
     warm_up: tuple[Shape, ...]  # passed through before the ranks are ready; the first one's speed is told
     compiles: bool  # whether what a shape passes through first takes minutes
+    check: Callable[[int], None]  # for so many ranks; what one rank can tell before it waits for others: CannotStart
     load: Callable[[Group], Engine]  # collective; CannotStart on every rank alike
 
 
@@ -36,14 +37,15 @@ def choose_engine(options: argparse.Namespace) -> Chosen:
     if options.engine == "demo":
         from pipeline.demo.engine import WARM_UP, DemoEngine
 
-        return Chosen("gloo", WARM_UP, False, DemoEngine)
+        return Chosen("gloo", WARM_UP, False, lambda _ranks: None, DemoEngine)
     from pipeline.infinitetalk.device import choose_device
-    from pipeline.infinitetalk.engine import InfiniteTalkEngine
+    from pipeline.infinitetalk.engine import InfiniteTalkEngine, check_files
 
     device = choose_device(None if options.device == "auto" else options.device)
     return Chosen(
         device.backend,
         device.warm_up,
         device.compiles,
+        lambda ranks: check_files(options.model_dir, ranks),
         lambda group: InfiniteTalkEngine(group, options.model_dir, device),
     )

@@ -61,12 +61,6 @@ KNOWN = (
         "run with LOG_LEVEL_ALL_PT=1 ENABLE_CONSOLE=true to see which; PT_HPU_LAZY_MODE=1 is what is expected",
         lasting=False,
     ),
-    _known(
-        r"address already in use|eaddrinuse",
-        "a port that the ranks meet on is taken",
-        "end what is left of an earlier torchrun; the next start takes another port",
-        lasting=False,
-    ),
 )
 
 

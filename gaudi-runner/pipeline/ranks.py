@@ -1,10 +1,10 @@
-"""One rank of the group that holds the model. Started by the runner with torchrun, never alone:
+"""One rank of the group that holds the model. The runner starts all of them, each with its own number:
 
-    python -m torch.distributed.run --nproc-per-node=8 -m pipeline.ranks --control /run/ranks.sock --engine demo
+    RANK=0 WORLD_SIZE=8 RANKS_STORE=/run/launch/store python -m pipeline.ranks --control /run/launch/control.sock
 
 Rank 0 takes orders from the runner over a Unix socket, one JSON object a line, and shares each with the other ranks.
 Every rank then makes the same calls in the same order; a rank that strayed would leave the rest waiting in a
-collective, so any unexpected error ends the process and torchrun takes the group down. An order can be bad; a group
+collective, so any unexpected error ends the process and the runner ends the others. An order can be bad; a group
 cannot be half alive.
 """
 
@@ -16,7 +16,6 @@ import platform
 import sys
 import time
 import traceback
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from pipeline.engines import Chosen, add_engine_arguments, choose_engine
 from pipeline.failures import message_of, reason_of
 from pipeline.order import OrderRejected
 from pipeline.rank.control import Control, RunnerGone
-from pipeline.rank.group import Group, PeerLost, among_peers
+from pipeline.rank.group import Group, PeerLost, join_ranks
 from pipeline.rank.lifetime import die_with_parent, give_back_freed_memory, keep_freed_memory
 from pipeline.rank.stopping import Aborted
 from pipeline.render import render
@@ -36,13 +35,12 @@ from pipeline.warm_up import measure_forward, pass_through_vae
 
 IDLE_SECONDS = 1.0
 PEER_SECONDS = 1.0
-# Longer than any preparation on rank 0, shorter than anybody's patience: a lost peer is noticed at once anyway.
-COLLECTIVE_TIMEOUT = timedelta(minutes=20)
 
 
 def main() -> None:
     """Join the group, load the engine, serve until the runner closes the socket."""
     die_with_parent()
+    os.umask(0o077)  # the store and what is handed over are this user's alone
     arguments = argparse.ArgumentParser(prog="pipeline.ranks")
     arguments.add_argument("--control", required=True, help="the runner's Unix socket")
     add_engine_arguments(arguments)
@@ -55,9 +53,10 @@ def main() -> None:
     serving = False
     try:
         chosen = choose_engine(options)
-        with among_peers():
-            dist.init_process_group(chosen.backend, timeout=COLLECTIVE_TIMEOUT)
-            group = Group()
+        if control.rank == 0:
+            chosen.check(int(os.environ["WORLD_SIZE"]))
+        join_ranks(chosen.backend)
+        group = Group()
         with torch.inference_mode():
             engine = chosen.load(group)
             announce_ready(engine, group, chosen, control)

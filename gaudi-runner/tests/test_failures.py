@@ -25,12 +25,6 @@ TABLE = [
     ("Graph compile failed. 26", "engine", "engine", "PT_HPU_LAZY_MODE"),
     ("synLaunch failed. 26", "engine", "engine", "PT_HPU_LAZY_MODE"),
     ("habanalabs hl2: Failed to initialize hl2. Device is NOT usable !", "cannot_start", "engine", "reboot"),
-    (
-        "The server socket has failed to bind to [::]:29500 (errno: 98 - Address already in use).",
-        *["engine"] * 2,
-        "port",
-    ),
-    ("EADDRINUSE", "engine", "engine", "torchrun"),
     ("CUDA out of memory. Tried to allocate 2.00 GiB", "out_of_memory", "out_of_memory", "smaller size"),
     ("DefaultCPUAllocator: can't allocate memory", "out_of_memory", "out_of_memory", "smaller size"),
 ]

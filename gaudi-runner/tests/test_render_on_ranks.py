@@ -1,4 +1,4 @@
-"""Orders rendered by real torchrun groups over the control socket, as the runner does it."""
+"""Orders rendered by real ranks over the control socket, as the runner does it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def test_ready_says_what_renders_and_how_fast(pair: RankGroup) -> None:
     assert (ready["engine"], ready["model"], ready["device"], ready["ranks"]) == ("demo", "InfiniteTalk-demo", "cpu", 2)
     assert ready["seconds_per_forward"] > 0
     assert ready["tokens_per_forward"] == 5 * 40 * 40
+
+
+def test_ranks_meet_in_a_file_of_their_own_and_listen_on_loopback_alone(pair: RankGroup) -> None:
+    pair.assert_private()
 
 
 @pytest.mark.parametrize(("seconds", "frames", "chunks"), [(6.0, 150, 2), (2.0, 50, 1), (0.5, 12, 1)])
@@ -77,6 +81,7 @@ def test_one_rank_renders_the_bytes_that_two_render(pair: RankGroup, tmp_path: P
     assert pair.render("two", two, **said)["type"] == "finished"
     with RankGroup(1) as single:
         assert single.until("ready", "failed")["type"] == "ready"
+        single.assert_private()
         assert single.render("one", alone, **said)["type"] == "finished"
         shutil.copy(two / "chunk-0000.state", alone / "checkpoint")
         (alone / "chunk-0001.mp4").rename(alone / "kept.mp4")
@@ -91,6 +96,7 @@ def test_eight_ranks_render_the_bytes_that_two_render(pair: RankGroup, tmp_path:
     assert pair.render("two_of_8", two, **order(frames=100))["type"] == "finished"
     with RankGroup(8) as group:
         assert group.until("ready", "failed")["type"] == "ready"
+        group.assert_private()
         assert group.render("eight", eight, **order(frames=100))["type"] == "finished"
     assert digests(eight) == digests(two)
 
@@ -199,8 +205,7 @@ def test_a_lost_rank_ends_the_group(tmp_path: Path) -> None:
         while group.until("progress")["step"] < 2:
             pass
         os.kill(group.pids[1], signal.SIGKILL)
-        assert group.torchrun.wait(60) != 0
-        assert not alive(group)
+        assert group.wait(60) == [1, -signal.SIGKILL]
 
 
 def test_a_rank_that_fails_says_why_and_ends_the_group(tmp_path: Path) -> None:
@@ -211,8 +216,7 @@ def test_a_rank_that_fails_says_why_and_ends_the_group(tmp_path: Path) -> None:
         failed = group.render("j", inputs, **order(frames=50))
         assert (failed["type"], failed["rank"], failed["job"], failed["reason"]) == ("failed", 0, "j", "engine")
         assert "chunk-0000.mp4" in failed["message"]
-        assert group.torchrun.wait(60) != 0
-        assert not alive(group)
+        assert group.wait(60) == [1, 1]
 
 
 @pytest.mark.parametrize("rendering", [False, True])
@@ -225,8 +229,7 @@ def test_ranks_leave_when_the_runner_hangs_up(tmp_path: Path, rendering: bool) -
             while group.until("progress")["step"] < 2:
                 pass
         group.hang_up()
-        assert group.torchrun.wait(60) == 0
-        assert not alive(group)
+        assert group.wait(60) == [0, 0]
 
 
 def test_memory_does_not_grow_with_the_length_of_the_video(tmp_path: Path) -> None:
@@ -239,7 +242,3 @@ def test_memory_does_not_grow_with_the_length_of_the_video(tmp_path: Path) -> No
             assert group.render(f"of_{chunks}", inputs, **order(frames=frames, steps=1))["chunks"] == chunks
             peaks.append(group.peak_kib(0))
         assert peaks[1] <= 1.05 * peaks[0]  # keeping 20 chunks of frames would add 280 MB
-
-
-def alive(group: RankGroup) -> list[int]:
-    return [pid for pid in group.pids.values() if Path(f"/proc/{pid}").exists()]

@@ -1,8 +1,7 @@
 """Bytes that a rank hands to others in one forward pass: counted on small models, and by formula for the published one.
 
-    python -m torch.distributed.run --standalone --nproc-per-node=8 -m tools.communication
-
-Rank 0 prints one JSON object as the last line. `npm run bench -- comm` makes a table of it.
+Started on every rank, as `join_ranks` says. Rank 0 prints one JSON object as the last line; `npm run bench -- comm`
+starts the ranks and makes a table of it.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pipeline.engine import Conditions, Pass
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, KVCache
 from pipeline.infinitetalk.model import Transformer, TransformerConfig
 from pipeline.infinitetalk.parallel import TokenGrid
-from pipeline.rank.group import Group
+from pipeline.rank.group import Group, join_ranks
 
 TINY = TransformerConfig(
     dim=64, ffn_dim=128, freq_dim=32, num_heads=8, num_layers=2, text_dim=32, image_dim=80,
@@ -28,9 +27,9 @@ PUBLISHED = {"480": (21, 80, 80), "720": (21, 120, 120)}  # 81 frames of 640 x 6
 
 
 def main() -> None:
-    """Count on this torchrun's ranks, and work out the published sizes on as many."""
+    """Count on these ranks, and work out the published sizes on as many."""
     torch.set_num_threads(1)
-    dist.init_process_group("gloo")
+    join_ranks("gloo")
     group = Group()
     counted = [
         {

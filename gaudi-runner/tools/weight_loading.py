@@ -1,10 +1,10 @@
 """What loading the transformer takes of the host, on as many ranks as there are: memory and time, measured.
 
-    python -m tools.weight_loading FOLDER
-    python -m torch.distributed.run --standalone --nproc-per-node=8 -m tools.weight_loading FOLDER
+    python -m pipeline.infinitetalk.weight_loading FOLDER
 
-The first writes 2.3 GB of weights in the published layout. The second loads them on a CPU in the files' own type, and
-rank 0 prints one JSON object as the last line. `npm run bench -- weights` does both and removes the folder.
+Alone, it writes 2.3 GB of weights in the published layout. On every rank, as `join_ranks` wants them started, it loads
+them on a CPU in the files' own type, and rank 0 prints one JSON object as the last line. `npm run bench -- weights`
+does both and removes the folder.
 
 Memory is the growth of each rank's proportional set size (PSS) from before it loads to its peak, summed over the
 ranks. A page that one rank has counts whole, one of the files' pages that eight map an eighth in each: so the sum
@@ -31,7 +31,7 @@ from pipeline.infinitetalk.model import Transformer, TransformerConfig
 from pipeline.infinitetalk.weights.config_file import read_config
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import Variant, check_weights
-from pipeline.rank.group import Group
+from pipeline.rank.group import Group, join_ranks
 from tools.tiny_checkpoint import write_transformer
 
 # A twelfth of the published model; the audio layers' first projections are as large as there.
@@ -41,8 +41,8 @@ SAMPLE_SECONDS = 0.05
 
 
 def main() -> None:
-    """Write the weights where no torchrun started this, else load them."""
-    parser = argparse.ArgumentParser(prog="tools.weight_loading")
+    """Write the weights where this is no rank, else load them."""
+    parser = argparse.ArgumentParser(prog="pipeline.infinitetalk.weight_loading")
     parser.add_argument("folder", type=Path)
     folder = ModelFolder(parser.parse_args().folder)
     torch.set_num_threads(1)
@@ -50,7 +50,7 @@ def main() -> None:
         folder.base.mkdir(parents=True)
         write_transformer(folder, SIZES)
         return
-    dist.init_process_group("gloo")
+    join_ranks("gloo")
     measured = measure(folder, Group())
     if measured is not None:
         print(json.dumps(measured))
@@ -86,7 +86,7 @@ def measure(folder: ModelFolder, group: Group) -> dict[str, float] | None:
     return {
         "ranks": group.size,
         "weights_bytes": size,
-        "host_bytes": sum(grown),
+        "host_bytes": int(grown.sum()),
         "plain_read_seconds": plain,
         "placed_seconds": placed,
         "load_seconds": seconds,

@@ -29,7 +29,7 @@ export const folders = {
 
 /**
  * Programs that the local stack runs. Those of a part that is elsewhere (`TEMPORAL_ADDRESS`, …) may not be there.
- * @typedef {{ temporal: string, minio: string, ffmpeg: string, python: string, torchrun: string, ruff: string }} Parts
+ * @typedef {{ temporal: string, minio: string, ffmpeg: string, python: string, ruff: string }} Parts
  */
 
 /**
@@ -45,7 +45,6 @@ export function parts(env = process.env) {
     minio: onPath('minio', env) ?? join(folders.minio, 'minio'),
     ffmpeg: env.FFMPEG_PATH || join(folders.tools, 'bin/ffmpeg'),
     python,
-    torchrun: python.replace(/[^/]*$/, 'torchrun'),
     ruff: join(folders.tools, 'bin/ruff'),
   }
 }

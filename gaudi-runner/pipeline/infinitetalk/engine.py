@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.engine import Conditions, Signal, Tick
 from pipeline.infinitetalk.denoiser import ChunkDenoiser, KVCache
 from pipeline.infinitetalk.device import Device
-from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, load_encoders
+from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, encoder_problems, load_encoders
 from pipeline.infinitetalk.model import Transformer
 from pipeline.infinitetalk.presets import DISTILLED, QUALITY
 from pipeline.infinitetalk.weights.config_file import read_config
@@ -100,21 +100,44 @@ class InfiniteTalkEngine:
         return self._encoders
 
 
+def check_files(root: Path, ranks: int) -> None:
+    """Find what is wrong with the files and the number of ranks by headers alone, before ranks wait for each other.
+
+    WeightsError with all of it.
+    """
+    folder = ModelFolder(root)
+    problems = encoder_problems(folder)
+    try:
+        config = read_config(folder.config)
+        config.check_ranks(ranks)
+    except (ValueError, OSError, KeyError) as error:
+        problems.append(f"{folder.config}: {error}")
+    _open_transformer(Group(), folder, problems)
+    if problems:
+        raise WeightsError(folder, list(dict.fromkeys(problems)))
+
+
 def _checked(
     group: Group, folder: ModelFolder, device: Device
 ) -> tuple[TransformerWeights, Transformer, Encoders | None]:
     """Find everything that is wrong with the files before any rank reads the large ones; raise it on all ranks."""
     problems: list[str] = []
     encoders = load_encoders(folder, device, problems) if group.is_rank0 else None
-    weights = transformer = None
+    opened = _open_transformer(group, folder, problems)
+    problems = group.broadcast_object(problems)
+    if opened is None or problems:
+        raise WeightsError(folder, problems)
+    return *opened, encoders
+
+
+def _open_transformer(
+    group: Group, folder: ModelFolder, problems: list[str]
+) -> tuple[TransformerWeights, Transformer] | None:
     try:
         transformer = Transformer.on_meta(read_config(folder.config), group)
-        weights = check_weights(transformer, folder)
+        return check_weights(transformer, folder), transformer
     except WeightsError as error:
         problems += error.problems
     except (ValueError, OSError, KeyError) as error:
         problems.append(f"{folder.config}: {error}")
-    problems = group.broadcast_object(problems)
-    if weights is None or transformer is None or problems:
-        raise WeightsError(folder, problems)
-    return weights, transformer, encoders
+    return None

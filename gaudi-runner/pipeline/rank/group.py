@@ -1,9 +1,12 @@
-"""The ranks that hold one model: the only file that calls collectives."""
+"""The ranks that hold one model: how they join, and the only file that calls collectives."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -11,6 +14,14 @@ import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
+
+# Longer than any preparation on rank 0, shorter than anybody's patience: a lost peer is noticed at once anyway.
+COLLECTIVE_TIMEOUT = timedelta(minutes=20)
+
+# Those that travel, by the name that is sent.
+_DTYPES = {
+    str(dtype): dtype for dtype in (torch.float32, torch.bfloat16, torch.float16, torch.uint8, torch.int64, torch.bool)
+}
 
 
 class PeerLost(RuntimeError):
@@ -26,6 +37,18 @@ def among_peers() -> Iterator[None]:
         raise
     except RuntimeError as error:
         raise PeerLost(str(error)) from error
+
+
+def join_ranks(backend: str) -> None:
+    """Join the other ranks of this launch over gloo, hccl or nccl; returns when all are there. PeerLost.
+
+    RANK and WORLD_SIZE say which rank this is of how many. They meet in a file, RANKS_STORE, of this launch alone, in a
+    folder that only this user may enter: what is read in it is believed, and a store on TCP would be open to all.
+    """
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    with among_peers():
+        store = dist.FileStore(os.environ["RANKS_STORE"], size)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
 
 
 class Group:
@@ -96,8 +119,8 @@ class Group:
         if self.size == 1:
             assert x is not None
             return x if device is None else x.to(device)
-        shape, dtype = self.broadcast_object((x.shape, x.dtype) if x is not None else None)
-        x = x.to(device).contiguous() if x is not None else torch.empty(shape, dtype=dtype, device=device)
+        shape, dtype = self.broadcast_object((list(x.shape), str(x.dtype)) if x is not None else ([], ""))
+        x = x.to(device).contiguous() if x is not None else torch.empty(shape, dtype=_DTYPES[dtype], device=device)
         with among_peers():
             dist.broadcast(x, src=0)
         if self.is_rank0:
@@ -105,10 +128,16 @@ class Group:
         return x
 
     def broadcast_object(self, value: T) -> T:
-        """Rank 0's small value, on every rank: what to do next, and whether to stop."""
+        """Rank 0's small value, on every rank: what to do next, and whether to stop. The others' own is not looked at.
+
+        Anything that JSON holds; a tuple is a list on the others. Never pickled: what a false peer sends is not run.
+        """
         if self.size == 1:
             return value
-        box = [value]
+        own = torch.tensor(list(json.dumps(value).encode() if self.is_rank0 else b""), dtype=torch.uint8)
+        length = torch.tensor([own.numel()])
         with among_peers():
-            dist.broadcast_object_list(box, src=0, group=self._decisions)
-        return box[0]
+            dist.broadcast(length, src=0, group=self._decisions)
+            text = own if self.is_rank0 else torch.empty(int(length), dtype=torch.uint8)
+            dist.broadcast(text, src=0, group=self._decisions)
+        return value if self.is_rank0 else json.loads(bytes(text.tolist()))

@@ -1,9 +1,8 @@
-"""What a rank asks of the system it runs on: to end with torchrun, and to keep the memory it has been given."""
+"""What a rank asks of the system it runs on: to end with the runner, and to keep the memory it has been given."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
@@ -11,11 +10,14 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def die_with_parent() -> None:
-    """Have the kernel end this process with its parent: a SIGKILL of torchrun cannot be passed on by torchrun."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent == 1 or os.getppid() != parent:  # it ended before we asked
-        os._exit(1)
+    """Have the kernel end this process with its parent: a runner that is killed can tell its ranks nothing.
+
+    One that ended before we asked has closed its control socket, to which we cannot connect then. macOS has no such
+    signal: there the closed socket ends us too.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "prctl"):
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def keep_freed_memory() -> None:

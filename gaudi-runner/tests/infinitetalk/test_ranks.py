@@ -1,4 +1,4 @@
-"""The model on ranks that torchrun started, as the runner does it: from files to MP4."""
+"""The model on real ranks, started as the runner does it: from files to MP4."""
 
 from __future__ import annotations
 
@@ -81,6 +81,19 @@ def test_all_that_is_wrong_is_told_by_ranks_that_cannot_start(broken_folder: Mod
         assert "models_t5_umt5-xxl-enc-bf16.pth is missing" in failed["message"]
         assert "8 heads cannot be split over 3 ranks" in failed["message"]
         assert "huggingface.co/Wan-AI/Wan2.1-I2V-14B-480P" in failed["message"]
+
+
+def test_one_rank_refuses_what_cannot_work_before_it_waits_for_the_others(broken_folder: ModelFolder) -> None:
+    broken_folder.tokenizer.unlink()
+    broken_folder.adapter(1).unlink()
+    engine = ("infinitetalk", "--model-dir", str(broken_folder.root), "--device", "cpu")
+    with RankGroup(3, engine, started=[0]) as group:
+        failed = group.until("ready", "failed")
+        assert (failed["rank"], failed["reason"]) == (0, "cannot_start")
+        assert "3 problems with the weights" in failed["message"]
+        for problem in ("tokenizer.json is missing", "infinitetalk.safetensors is missing", "over 3 ranks"):
+            assert problem in failed["message"]
+        assert group.wait(60) == [1]
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

@@ -33,7 +33,7 @@ def stop_inside(group: RankGroup, job: str, directory: Path, stop: dict | int, c
             break
     if isinstance(stop, int):
         os.kill(group.pids[stop], signal.SIGKILL)
-        assert group.torchrun.wait(60) != 0
+        assert all(group.wait(60))
     else:
         group.send(**stop)
         assert group.until("aborted", "finished", "failed") == {"type": "aborted", "job": job}

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from start_ranks import LOOPBACK
 
-from pipeline.rank.group import Group
+from pipeline.rank.group import Group, join_ranks
 
 DEADLINE_SECONDS = 300
 
@@ -58,13 +59,14 @@ def _rank(
     folder: str, rank: int, sizes: tuple[int, ...], pipe: Connection, work: Callable[..., object], argument: object
 ) -> None:
     torch.set_num_threads(1)
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
     try:
         results = {}
         for size in sizes:
             if rank < size:
                 store = Path(folder) / f"ranks-{size}"
-                dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
+                os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), RANKS_STORE=str(store))
+                join_ranks("gloo")
                 results[size] = work(Group(), argument)
                 dist.barrier()  # leaving early would cut the connections that others still use
                 dist.destroy_process_group()

@@ -1,64 +1,63 @@
-"""A torchrun group and a runner's end of the control socket, for a test; ended when the test ends."""
+"""Real ranks and a runner's end of the control socket, for a test; ended when the test ends."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import queue
 import shutil
-import signal
 import socket
-import subprocess
-import sys
+import stat
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PACKAGE = Path(__file__).parents[2]
+from start_ranks import start_rank
 
 
 class RankGroup:
-    def __init__(self, ranks: int, engine: tuple[str, ...] = ("demo",), **environment: str) -> None:
+    def __init__(
+        self, ranks: int, engine: tuple[str, ...] = ("demo",), started: Iterable[int] | None = None, **environment: str
+    ) -> None:
+        """So many ranks, of which perhaps only some are `started`."""
         self.ranks = ranks
+        self._started = range(ranks) if started is None else started
         self._engine = engine  # its name, and its further arguments
-        self.pids: dict[int, int] = {}
+        self.pids: dict[int, int] = {}  # of ranks that have said hello
         self.received: list[dict[str, Any]] = []
         self._environment = environment
         self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self._rank0: socket.socket | None = None
 
     def __enter__(self) -> RankGroup:
-        self._folder = Path(tempfile.mkdtemp())
-        path = str(self._folder / "control.sock")
+        self.folder = Path(tempfile.mkdtemp())
+        path = str(self.folder / "control.sock")
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(path)
         self._listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
-        command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={self.ranks}"]
-        self.torchrun = subprocess.Popen(
-            [sys.executable, *command, "-m", "pipeline.ranks", "--control", path, "--engine", *self._engine],
-            cwd=PACKAGE,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **self._environment},
-            stdin=subprocess.DEVNULL,
-        )
+        arguments = ["-m", "pipeline.ranks", "--control", path, "--engine", *self._engine]
+        self._processes = [
+            start_rank(rank, self.ranks, self.folder, *arguments, **self._environment) for rank in self._started
+        ]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.torchrun.terminate()
-        try:
-            self.torchrun.wait(20)
-        except subprocess.TimeoutExpired:
-            self.torchrun.kill()
-        for pid in self.pids.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for process in self._processes:
+            process.kill()
+            process.wait()
         self._listener.close()
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)
+
+    def wait(self, seconds: float) -> list[int]:
+        """How every rank ended, once all have."""
+        deadline = time.monotonic() + seconds
+        return [process.wait(deadline - time.monotonic()) for process in self._processes]
 
     def send(self, **message: object) -> None:
         deadline = time.monotonic() + 60
@@ -89,6 +88,12 @@ class RankGroup:
         status = Path(f"/proc/{self.pids[rank]}/status").read_text()
         return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
+    def assert_private(self) -> None:
+        """See that nobody else can speak to the ranks from another host, or read or write where they meet."""
+        assert {host for pid in self.pids.values() for host in listening(pid)} == {"127.0.0.1"}
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (self.folder, self.folder / "store")]
+        assert modes == [0o700, 0o600]
+
     def _accept(self) -> None:
         while True:
             try:
@@ -105,6 +110,19 @@ class RankGroup:
                 if message["rank"] == 0:
                     self._rank0 = connection
             self._messages.put(message)
+
+
+def listening(pid: int) -> list[str]:
+    """Addresses at which a process waits for TCP connections; those of IPv6 as the kernel writes them."""
+    hosts = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *rest = line.split()
+            host, _, _ = local.partition(":")
+            if state == "0A":
+                hosts[f"socket:[{rest[5]}]"] = str(IPv4Address(bytes.fromhex(host)[::-1])) if table == "tcp" else host
+    opened = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()]
+    return [hosts[name] for name in opened if name in hosts]
 
 
 def digests(directory: Path, suffix: str = "mp4") -> list[str]:

@@ -65,7 +65,21 @@ def load_encoders(folder: ModelFolder, device: Device, problems: list[str]) -> E
     return Encoders(text, picture, voice, latents)
 
 
+def encoder_problems(folder: ModelFolder) -> list[str]:
+    """Say which of their files are missing or cut short: told by headers alone, so it is quick."""
+    problems = [f"{path} is missing" for path in (folder.tokenizer, folder.voice_config) if not path.is_file()]
+    for path in _weight_files(folder):
+        try:
+            open_tensors(path)
+        except ValueError as error:
+            problems.append(str(error))
+    return problems
+
+
 def encoder_digests(folder: ModelFolder) -> list[str]:
     """Digest the headers of their files."""
-    paths = (*folder.text_encoder, *folder.picture_encoder, *folder.voice_encoder, *folder.latent_coder)
-    return [open_tensors(path).digest for path in paths]
+    return [open_tensors(path).digest for path in _weight_files(folder)]
+
+
+def _weight_files(folder: ModelFolder) -> list[Path]:
+    return [*folder.text_encoder, *folder.picture_encoder, *folder.voice_encoder, *folder.latent_coder]
