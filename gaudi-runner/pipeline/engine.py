@@ -62,7 +62,7 @@ class Conditions:
 
     @property
     def null_audio(self) -> Tensor:
-        """One person's silence, also where there are two (facts: pipeline 2.3)."""
+        """One person's silence, also where there are two, as the reference has it."""
         return torch.zeros_like(self.audio[:1])
 
 

@@ -42,7 +42,7 @@ def plan_chunks(
 ) -> Plan:
     """Plan as the reference does for more frames than a chunk: 1 + ceil((L - F) / (F - M)) chunks.
 
-    Two things are ours (facts: pipeline 2.4). What fits one chunk gets a single one, of the smallest 4n + 1 frames that
+    Two things are ours. What fits one chunk gets a single one, of the smallest 4n + 1 frames that
     hold it and at least 5 (a second latent); the reference would make two and throw almost half away. And the last of
     several chunks is cut to the first of `last_lengths` that holds what is left; with none it is as the reference's.
     """

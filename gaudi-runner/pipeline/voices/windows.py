@@ -29,7 +29,7 @@ def chunk_windows(embedding: Rows, start: int, frames: int) -> Tensor:
     """Each frame of a chunk with two neighbours on either side, [F, 5, layers, d], of an embedding [L, layers, d].
 
     Beyond the sound's end the reference mirrors the embedding, only in the last chunk of several: by its own last
-    end - L + 3 frames, the 3 covering the window (facts: pipeline 2.3). Elsewhere the ends repeat.
+    end - L + 3 frames, the 3 covering the window. Elsewhere the ends repeat.
     """
     length, end = len(embedding), start + frames
     index = torch.arange(start, end)[:, None] + torch.arange(-2, 3)

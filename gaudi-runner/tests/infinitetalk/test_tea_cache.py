@@ -1,4 +1,4 @@
-"""TeaCache decides as facts/model.md 11 says, and forgets at every chunk."""
+"""TeaCache decides as the reference's counter over all passes does, and forgets at every chunk."""
 
 from __future__ import annotations
 

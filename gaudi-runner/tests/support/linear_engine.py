@@ -1,4 +1,4 @@
-"""The reference loop's stand-in engine: every network a few linear lines (parity/README.md, "The streaming loop")."""
+"""The reference loop's stand-in engine: every network a few linear lines."""
 
 from __future__ import annotations
 
