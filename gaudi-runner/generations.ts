@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { replaceFile } from './atomic-file.js'
+import { replaceFile } from '../infra/replace-file.js'
 
 /** Jobs whose newest generation is remembered: far more than are ever tried at the same time. */
 const remembered = 1000

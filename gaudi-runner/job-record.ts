@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { replaceFile } from './atomic-file.js'
+import { replaceFile } from '../infra/replace-file.js'
 
 /**
  * What outlives the runner of a job: `job.json` in the job's folder. A folder without one is a submission that was still

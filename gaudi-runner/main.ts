@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { closeToOthers, ownFolder } from '../infra/private-folder.js'
 import { runProgram } from '../infra/program.js'
 import { BadSettings, mediaSettings, runnerSettings } from '../infra/settings.js'
 import { rankCommand } from './rank-command.js'
@@ -17,10 +18,13 @@ await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) =
       `MODEL_DIR=${MODEL_DIR}: there is no such folder, and ENGINE=infinitetalk reads its weights there`,
     )
   }
+  const dir = ownFolder('RUNNER_DIR', settings.RUNNER_DIR)
+  const closed = closeToOthers(dir)
+  if (closed) log.warn({ event: 'closed' }, closed)
   await using runner = await startRunner({
     host: settings.RUNNER_HOST,
     port: settings.RUNNER_PORT,
-    dir: settings.RUNNER_DIR,
+    dir,
     engine: ENGINE,
     version: ownVersion(),
     ranks: {

@@ -31,6 +31,7 @@ export async function runProgram<S extends Shape>(
   shape: S,
   main: (program: Program<S>) => Promise<void>,
 ): Promise<void> {
+  process.umask(0o077) // whatever it writes, temporary files as well, is this user's alone
   const settings = settingsOrExit(shape)
   const log = createLog({ program: name, level: settings.LOG_LEVEL })
   const stopping = new AbortController()

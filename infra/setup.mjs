@@ -110,14 +110,20 @@ class SetUpFailed extends Error {
   }
 }
 
-if (process.argv[1] === import.meta.filename) {
+/**
+ * The same for a command: ends it, with what a person can do, where that fails.
+ * @param {{ all: boolean }} want
+ */
+export async function setUpOrExit({ all }) {
   try {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
     if (major < 20 || (major === 20 && minor < 19))
       throw new SetUpFailed(`Node ≥ 20.19 is needed; this is ${process.version}.`)
-    await setUp({ all: process.argv.includes('--all') })
+    await setUp({ all })
   } catch (error) {
     console.error(error instanceof SetUpFailed ? `\n${error.message}` : error)
-    process.exitCode = 1
+    process.exit(1)
   }
 }
+
+if (process.argv[1] === import.meta.filename) await setUpOrExit({ all: process.argv.includes('--all') })

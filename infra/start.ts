@@ -25,7 +25,9 @@ function whereEverythingIs({
     ['Temporal web UI', temporalUiUrl ?? `(of your own Temporal at ${temporalAddress})`],
     [
       'MinIO console',
-      s3ConsoleUrl ? `${s3ConsoleUrl}  (login: ${dataDir}/secrets.json)` : `(of your own S3 at ${s3.S3_ENDPOINT})`,
+      s3ConsoleUrl
+        ? `${s3ConsoleUrl}  (login: MINIO_ROOT_USER in ${dataDir}/secrets.json)`
+        : `(of your own S3 at ${s3.S3_ENDPOINT})`,
     ],
     ['Logs', logDir],
   ]

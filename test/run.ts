@@ -13,21 +13,21 @@ import { parts } from '../infra/setup/parts.mjs'
 import { environment } from '../infra/stack/environment.js'
 import { type Stack, startStack } from '../infra/stack/stack.js'
 import { freePorts } from '../infra/stack/stack-settings.js'
+import { stopSignals } from '../infra/stack/stop-signals.js'
 import { showNothing } from '../infra/stack/terminal.js'
 import { processesOf } from './run/leftovers.js'
 import { Steps } from './run/steps.js'
 import type { TestStack } from './stack.js'
 
 const words = process.argv.slice(2)
-const stopping = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
+const signal = stopSignals()
 
 const dataDir = mkdtempSync(join(tmpdir(), 'text2video-test-'))
 const env = testEnvironment()
 const { ffmpeg, python, ruff } = parts(env)
 // Tests that run a program of their own find these where its settings have them.
 const tools = { ...env, FFMPEG_PATH: ffmpeg, PYTHON_PATH: python }
-const steps = new Steps({ cwd: root, env: tools, signal: stopping.signal })
+const steps = new Steps({ cwd: root, env: tools, signal })
 
 const everything = words.length === 0
 const files = readdirSync(join(root, 'dist/test'))
@@ -38,7 +38,7 @@ const chaos = files.filter((name) => /\/chaos\b/.test(name))
 const shared = files.filter((name) => !chaos.includes(name))
 const pytest = everything || words.includes('python')
 
-const starting = shared.length > 0 ? startStack({ env, show: showNothing, signal: stopping.signal }) : undefined
+const starting = shared.length > 0 ? startStack({ env, show: showNothing, signal }) : undefined
 starting?.catch(() => undefined) // it is awaited after the checks, beside which it starts
 if (everything) await check()
 if (starting) await testOn(starting)

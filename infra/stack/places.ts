@@ -20,7 +20,7 @@ export type Places = {
 /** Gives the address at which `part` (by its name) finds a server that is at `address`: that itself, or of a proxy before it. */
 export type Route = (part: string, server: 'temporal' | 's3' | 'runner', address: string) => string
 
-/** Gives what is ours its address on loopback, and makes MinIO's credentials where there are none yet. */
+/** Gives what is ours its address on loopback, and makes MinIO's keys where there are none yet. */
 export function placesOf(settings: StackSettings, ports: StackPorts, data: DataFolder): Places {
   const { outside, API_HOST } = settings
   const local = (port: number) => `127.0.0.1:${port}`
@@ -35,7 +35,7 @@ export function placesOf(settings: StackSettings, ports: StackPorts, data: DataF
       S3_ENDPOINT: `http://${local(ports.s3)}`,
       S3_BUCKET: settings.S3_BUCKET,
       S3_REGION: settings.S3_REGION,
-      ...data.secrets(),
+      ...data.secrets().bucket,
     },
     runnerAddresses: outside.runnerAddress === undefined ? ports.runners.map(local) : [outside.runnerAddress],
     dataDir: data.path,

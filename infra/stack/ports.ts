@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { portHolder } from './port-holder.js'
 
 /** A port that a part will listen on; `port` 0 stands for any free one. */
 export type PortWish = { part: string; variable: string; port: number; host?: string }
@@ -43,7 +44,10 @@ async function listenOnce({ port, host = '127.0.0.1' }: PortWish): Promise<Async
 
 function problem({ part, variable, port }: PortWish, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  const why =
-    code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be listened on (${String(code ?? error)})`
-  return `port ${port} for ${part} ${why}: end that program, or set ${variable} to another port`
+  if (code !== 'EADDRINUSE') {
+    return `port ${port} for ${part} cannot be listened on (${String(code ?? error)}): set ${variable} to another port`
+  }
+  const holder = portHolder(port)
+  const program = holder ? `pid ${holder.pid}: ${holder.command}` : 'another program'
+  return `port ${port} for ${part} is in use (${program}): end that program, or set ${variable} to another port`
 }

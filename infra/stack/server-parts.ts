@@ -1,18 +1,18 @@
 import { join } from 'node:path'
 import type { Part } from './part.js'
 import { connectTemporal } from '../temporal.js'
+import type { RootKeys } from './secrets.js'
 
-/** MinIO on loopback, with its credentials passed by the environment (a command line is seen by everybody). */
+/** MinIO on loopback, with its root's keys passed by the environment (a command line is seen by everybody). */
 export function minioPart(options: {
   program: string
   dataDir: string
   port: number
   consolePort: number
-  accessKey: string
-  secretKey: string
+  root: RootKeys
   env: NodeJS.ProcessEnv
 }): Part {
-  const { program, dataDir, port, consolePort, accessKey, secretKey, env } = options
+  const { program, dataDir, port, consolePort, root, env } = options
   const addresses = ['--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${consolePort}`]
   return {
     name: 'minio',
@@ -20,7 +20,7 @@ export function minioPart(options: {
     command: program,
     args: ['server', join(dataDir, 'minio'), ...addresses],
     // It would ask its maker's server for updates.
-    env: { ...env, MINIO_ROOT_USER: accessKey, MINIO_ROOT_PASSWORD: secretKey, MINIO_UPDATE: 'off' },
+    env: { ...env, ...root, MINIO_UPDATE: 'off' },
     readiness: { kind: 'probe', probe: (signal) => answers(`http://127.0.0.1:${port}/minio/health/live`, signal) },
     readyMs: 60_000,
     graceMs: 10_000,

@@ -33,20 +33,25 @@ const direct: Route = (_part, _server, address) => address
  */
 export async function startStack({ env, show, signal, route = direct }: StackOptions): Promise<Stack> {
   const settings = readStackSettings(env)
-  const ports = await takeStackPorts(settings)
+  process.umask(0o077) // of us and of every part: what they write is this user's alone
+  // Before the ports: who starts it a second time learns of the first, and not of its ports.
   const data = new DataFolder(settings.DATA_DIR)
+  if (data.mended) show('stack', data.mended)
   const supervisor = new Supervisor({ logDir: data.logDir, show })
   const stop = async () => {
     await supervisor[Symbol.asyncDispose]()
     data[Symbol.dispose]()
   }
-  const stack = placesOf(settings, ports, data)
+  let stack: Places
   try {
+    const ports = await takeStackPorts(settings)
+    stack = placesOf(settings, ports, data)
+    const root = settings.outside.s3 === undefined ? data.secrets().root : undefined
     signal.throwIfAborted()
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(new StartAborted()), { once: true })
     })
-    const started = startParts({ stack, settings, ports, supervisor, env, route })
+    const started = startParts({ stack, settings, ports, root, supervisor, env, route })
     started.catch(() => undefined) // an abort may win the race
     await Promise.race([started, aborted])
   } catch (error) {

@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { connectObjectStore } from '../s3-object-store.js'
 import { parts } from '../setup/parts.mjs'
 import { connectTemporal, prepareNamespace } from '../temporal.js'
+import { prepareBucket } from './prepare-bucket.js'
 import type { Places, Route } from './places.js'
 import { programPart } from './program-part.js'
+import type { RootKeys } from './secrets.js'
 import { minioPart, temporalPart } from './server-parts.js'
 import type { StackPorts } from './stack-ports.js'
 import type { StackSettings } from './stack-settings.js'
@@ -13,6 +15,8 @@ type Starting = {
   stack: Places
   settings: StackSettings
   ports: StackPorts
+  /** Undefined where S3 is not ours. */
+  root: RootKeys | undefined
   supervisor: Supervisor
   env: NodeJS.ProcessEnv
   route: Route
@@ -62,19 +66,17 @@ export async function startParts(starting: Starting): Promise<void> {
   ])
 }
 
-/** MinIO with its bucket, and Temporal with its namespace: what all programs but the runner stand on. */
-async function startStores({ stack, settings, ports, supervisor, env }: Starting): Promise<void> {
+/** MinIO with its bucket and the bucket's user, and Temporal with its namespace: what all programs but the runner stand on. */
+async function startStores({ stack, settings, ports, root, supervisor, env }: Starting): Promise<void> {
   const { minio, temporal } = parts(env)
   const { outside } = settings
   const bucket = async () => {
-    if (outside.s3 === undefined) {
-      const { S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey } = stack.s3
+    if (root) {
       const { s3: port, s3Console: consolePort } = ports
-      await supervisor.start(
-        minioPart({ program: minio, dataDir: stack.dataDir, port, consolePort, accessKey, secretKey, env }),
-      )
+      await supervisor.start(minioPart({ program: minio, dataDir: stack.dataDir, port, consolePort, root, env }))
+      await prepareBucket(stack.s3, root)
     }
-    await using _made = await connectObjectStore(stack.s3)
+    await using _there = await connectObjectStore(stack.s3)
   }
   const namespace = async () => {
     if (outside.temporalAddress === undefined) {

@@ -2,32 +2,26 @@ import { BadSettings } from '../settings.js'
 import { DataInUse } from './data-folder.js'
 import { PortsTaken } from './ports.js'
 import { type Stack, type StackOptions, StartAborted, startStack } from './stack.js'
+import { stopSignals } from './stop-signals.js'
 import { PartFailed } from './supervised-part.js'
 
 /** Something that the person at the terminal should read, without a stack trace. */
 export class Told extends Error {}
 
 /**
- * Runs `use` with a local stack and stops the stack afterwards, whatever happens. SIGINT, SIGTERM and SIGHUP abort `signal`
- * and so end it in order; a second one ends it at once. Sets the exit code: 1 when something failed, 2 for wrong settings.
+ * Runs `use` with a local stack and stops the stack afterwards, whatever happens; `signal` is aborted when somebody wants it to
+ * end (`stopSignals`). Sets the exit code: 1 when something failed, 2 for wrong settings.
  */
 export async function withStack(
   options: Omit<StackOptions, 'signal'>,
   use: (stack: Stack, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const stopping = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      if (stopping.signal.aborted) process.exit(130) // the kernel ends the parts with us
-      console.log('stopping; once more to stop at once')
-      stopping.abort()
-    })
-  }
+  const signal = stopSignals()
   try {
-    await using stack = await startStack({ ...options, signal: stopping.signal })
-    await use(stack, stopping.signal)
+    await using stack = await startStack({ ...options, signal })
+    await use(stack, signal)
   } catch (error) {
-    if (stopping.signal.aborted && (error instanceof StartAborted || isAbort(error))) return
+    if (signal.aborted && (error instanceof StartAborted || isAbort(error))) return
     process.exitCode = error instanceof BadSettings ? 2 : 1
     console.error(isForPeople(error) ? `\n${error.message}` : error)
   }

@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 import torch
 import torch.distributed.distributed_c10d as c10d
-from gloo import on_ranks
 
 from pipeline.rank.group import Group
+from support.gloo import on_ranks
 
 
 def exchange(group: Group, values: list[Any]) -> list[Any]:

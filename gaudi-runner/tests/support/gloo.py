@@ -14,9 +14,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from start_ranks import LOOPBACK
 
 from pipeline.rank.group import Group, join_ranks
+from support.start_ranks import LOOPBACK
 
 DEADLINE_SECONDS = 300
 

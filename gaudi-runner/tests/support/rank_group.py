@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from start_ranks import start_rank
+from support.start_ranks import start_rank
 
 
 class RankGroup:
