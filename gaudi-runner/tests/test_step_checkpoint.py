@@ -18,7 +18,7 @@ from rank_group import RankGroup, digests, heard_of
 from pipeline.state_file import NotWhole, read_state_file, write_state_file
 from pipeline.step_checkpoint import FILE, StepCheckpoint, read_steps
 
-SAID = order(frames=150, steps=120)
+SAID = order(frames=150, width=160, steps=100)  # a chunk takes longer than a second
 OWN = {"seed": 1, "engine": "e"}
 SHAPE = (2, 3, 4, 4)
 

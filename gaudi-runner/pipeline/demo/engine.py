@@ -18,6 +18,7 @@ from pipeline.demo.voice import voice_features
 from pipeline.engine import Conditions, GoOn, Reference
 from pipeline.group import Group
 from pipeline.made_by_lead import made_by_lead
+from pipeline.presets import PRESETS
 from pipeline.signals import Signal
 
 # The guide at which the mouth moves naturally; it is the service's default.
@@ -29,7 +30,7 @@ class DemoEngine:
 
     name = "demo"
     model = "InfiniteTalk-demo"
-    presets = ("quality", "fast", "turbo")  # no weights, so none to choose from
+    presets = PRESETS  # no weights, so none to choose from
     versions: ClassVar[dict[str, str]] = {}
     device = torch.device("cpu")
     latent_channels = CHANNELS
@@ -43,11 +44,9 @@ class DemoEngine:
         """Name what it draws."""
         return "demo 3"
 
-    def refusal(self, preset: str) -> str | None:
+    def refusal(self, preset: str) -> str | None:  # noqa: ARG002 - it has no weights to lack
         """Offer every preset."""
-        if preset in self.presets:
-            return None
-        return f"the preset {preset!r} is not among this node's: {', '.join(self.presets)}"
+        return None
 
     def use(self, preset: str, beat: Callable[[], None]) -> None:
         """Have no weights to put in place."""

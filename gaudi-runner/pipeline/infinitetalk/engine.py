@@ -16,7 +16,7 @@ from .denoiser import ChunkDenoiser, Remembered
 from .device import Device
 from .encoders.published import Encoders, encoder_digests, load_encoders
 from .model_folder import ModelFolder
-from .presets import DISTILLED, QUALITY
+from ..presets import DISTILLED, QUALITY
 from .transformer import Transformer
 from .weights import TransformerWeights, Variant, WeightsError, check_weights
 
@@ -52,8 +52,6 @@ class InfiniteTalkEngine:
         """Say why a preset is not offered: which file is not there, and where it is to be had."""
         if preset in self.presets:
             return None
-        if preset not in DISTILLED:
-            return f"the preset {preset!r} is not among this node's: {', '.join(self.presets)}"
         path, source = self._folder.lora(preset), DISTILLED[preset].source
         return f"the preset {preset} needs {path}, from {source}, and a start of the ranks once it is there"
 

@@ -28,7 +28,7 @@ from .encoders.latents import published_name
 from .encoders.picture import HEAD_WIDTH
 from .encoders.voice import OLD_WEIGHT_NORM
 from .model_folder import ModelFolder
-from .presets import DISTILLED
+from ..presets import DISTILLED
 from .tiny_diffusers import to_diffusers
 from .transformer import Transformer
 from .weights import is_adapter
