@@ -1,6 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client'
 import type { ObjectStore } from '../infra/object-store.js'
-import { checkFormat } from '../infra/stored-format.js'
+import { readStored } from '../infra/stored-format.js'
 import { defaultPriority, defaultTenant } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import { type Order, orderFormat } from '../workflows/order.js'
@@ -150,11 +150,8 @@ async function storedOrder(videoId: string, { store }: Accepting): Promise<Order
   const body = await within(readMs, () => store.read(objectKeys.order(videoId))).catch((error: unknown) => {
     throw unavailable('the object store', error)
   })
-  if (body === undefined) return undefined
   // Written by this very service, checked.
-  const order = JSON.parse(body.toString('utf8')) as Order
-  checkFormat(objectKeys.order(videoId), order, orderFormat)
-  return order
+  return body && (readStored(objectKeys.order(videoId), body, orderFormat) as Order)
 }
 
 function inputOf(order: Order, { retentionMs }: Accepting): VideoInput {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { checkFormat } from '../infra/stored-format.js'
+import { readStored } from '../infra/stored-format.js'
 import { replaceFile } from './atomic-file.js'
 import { jobOrder } from './check-order.js'
 
@@ -79,7 +79,5 @@ export function writeRecord(folder: string, record: JobRecord): void {
 
 /** Throws if there is none, or if it is torn or a newer version's. */
 export function readRecord(folder: string): JobRecord {
-  const stored: unknown = JSON.parse(readFileSync(join(folder, recordName), 'utf8'))
-  checkFormat(recordName, stored, recordFormat)
-  return jobRecord.parse(stored)
+  return jobRecord.parse(readStored(recordName, readFileSync(join(folder, recordName)), recordFormat))
 }

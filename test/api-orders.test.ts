@@ -75,7 +75,7 @@ test('a preset that no live node has the weights for is refused', async () => {
   const node = { node: 'n', at: Date.now(), state: 'idle', engine: 'infinitetalk', model: 'InfiniteTalk', ranks: 8 }
   await api.store.put(
     objectKeys.node('n'),
-    JSON.stringify({ ...node, presets: ['quality'], speeds: [], renders: null }),
+    JSON.stringify({ format: 1, ...node, presets: ['quality'], speeds: [], renders: null }),
   )
   const { status, body } = await post(api, { preset: 'turbo' }, toneWav(1))
   assert.deepEqual([status, body.error.type, body.error.param], [400, 'invalid_parameter', 'preset'])

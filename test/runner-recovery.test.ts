@@ -205,9 +205,13 @@ test('of what an earlier runner left, only one whole job is taken up', async (t)
       assert.deepEqual(await recovered(newer), { generation: 2, left: ['0'] })
     })
     await t.test('a fence that is damaged is no reason to stand still', async () => {
-      await writeFile(join(dir, 'generations.json'), '[["vid')
+      await writeFile(join(dir, 'generations.json'), '{"format":1,"newest":[["vid')
       generations.load(log)
       assert.equal(generations.newest(job.jobId), 0)
+    })
+    await t.test('a fence that a newer runner wrote is not gone beyond', async () => {
+      await writeFile(join(dir, 'generations.json'), '{"format":2,"newest":{}}')
+      assert.throws(() => generations.load(log), /generations\.json has format 2; this version knows formats up to 1/)
     })
   }))
 
