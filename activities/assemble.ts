@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { runFfmpeg, safeInput } from '../infra/ffmpeg.js'
 import type { ObjectStore } from '../infra/object-store.js'
-import { framesOf, orderFrames, renderFps, soundSamples } from '../workflows/chunk-plan.js'
+import { framesOf, orderFrames, orderSamples, renderFps } from '../workflows/chunk-plan.js'
 import { objectKeys } from '../workflows/object-keys.js'
-import type { Order } from '../workflows/order.js'
+import { analysisRate, type Order } from '../workflows/order.js'
 import type { VideoFile } from '../workflows/video.js'
 import type { Rendered, VideoActivities } from '../workflows/video-activities.js'
 import { checkFile } from './check-file.js'
@@ -46,13 +46,17 @@ async function assemble(
   const run = { ffmpegPath, signal, timeoutMs }
   const at = (name: string) => join(folder.path, name)
 
+  const { width, height } = order
+  const { fps, logo_video } = order.parameters
   const segments: string[] = []
   for (const [chunk, generation] of rendered.lineage.entries()) {
     segments.push(await downloadSegment(store, { videoId: order.videoId, chunk, generation }, at(`chunk-${chunk}.mp4`)))
   }
   const voices: string[] = []
   for (const [i, { key }] of order.voices.entries()) voices.push(await download(store, key, at(`voice-${i}`), signal))
-  const closing = order.logo ? await fitClosingClip(closingClipPath, order, { ...run, folder: folder.path }) : undefined
+  const closing = logo_video
+    ? await fitClosingClip(closingClipPath, { width, height, fps }, { ...run, folder: folder.path })
+    : undefined
 
   const expected = expectedFile(order, closing)
   const path = at('output.mp4')
@@ -62,7 +66,7 @@ async function assemble(
     contentType: 'video/mp4',
     signal,
   })
-  return { bytes, sha256, frames: expected.frames, seconds: expected.frames / order.fps }
+  return { bytes, sha256, frames: expected.frames, seconds: expected.frames / fps }
 }
 
 type Parts = { segments: string[]; voices: string[]; closing: ClosingClip | undefined; path: string; folder: string }
@@ -71,8 +75,8 @@ type Parts = { segments: string[]; voices: string[]; closing: ClosingClip | unde
 async function assemblyArgs(order: Order, { segments, voices, closing, path, folder }: Parts): Promise<string[]> {
   const picture = await pictureOptions({
     segments,
-    renderFps: renderFps(order.fps),
-    fps: order.fps,
+    renderFps: renderFps(order.parameters.fps),
+    fps: order.parameters.fps,
     frames: chunkFramesOf(order),
     closing: closing?.path,
     folder,
@@ -84,29 +88,24 @@ async function assemblyArgs(order: Order, { segments, voices, closing, path, fol
     ...['-filter_complex', picture.filter ? `${picture.filter};${sound}` : sound],
     ...['-map', picture.map, '-map', '[sound]', '-map_metadata', '-1'],
     ...picture.codec,
-    ...['-video_track_timescale', String(order.fps * 512)],
+    ...['-video_track_timescale', String(order.parameters.fps * 512)],
     ...['-c:a', 'aac', '-b:a', '192k', '-movflags', '+faststart', '-f', 'mp4', '-y', `file:${path}`],
   ]
 }
 
 function expectedFile(order: Order, closing: ClosingClip | undefined) {
-  const { width, height, fps } = order
+  const { width, height } = order
+  const { fps } = order.parameters
   const frames = chunkFramesOf(order) + (closing?.frames ?? 0)
-  const sound = (samplesOf(order) * soundRate) / 16_000 + silenceOf(order, closing)
+  const sound = (orderSamples(order) * soundRate) / analysisRate + silenceOf(order, closing)
   return { width, height, fps, frames, soundSamples: sound }
 }
 
 /** Frames of the picture before the closing clip, at the asked rate. */
-const chunkFramesOf = (order: Order): number => framesOf(samplesOf(order), order.fps)
+const chunkFramesOf = (order: Order): number => framesOf(orderSamples(order), order.parameters.fps)
 
 const silenceOf = (order: Order, closing: ClosingClip | undefined): number =>
-  Math.round(((closing?.frames ?? 0) * soundRate) / order.fps)
-
-const samplesOf = (order: Order): number =>
-  soundSamples(
-    order.voices.map((voice) => voice.samples),
-    order.voiceMode,
-  )
+  Math.round(((closing?.frames ?? 0) * soundRate) / order.parameters.fps)
 
 async function download(
   store: Pick<ObjectStore, 'get'>,

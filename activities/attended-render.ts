@@ -59,7 +59,8 @@ export async function attended(
   doing: RenderProgress['doing'],
   work: (attendance: Attendance) => Promise<Rendered>,
 ): Promise<Rendered> {
-  const { videoId, steps } = order
+  const { videoId } = order
+  const { steps } = order.parameters
   const { chunks } = chunkPlan(orderFrames(order))
   const { cancellationSignal } = Context.current()
   let progress: RenderProgress = { doing, node, generation, chunk: 0, chunks, step: 0, steps, secondsLeft: null }

@@ -93,5 +93,5 @@ export async function followChunks(
 }
 
 function position({ chunk, chunks, step, steps, secondsLeft }: Progress): Position {
-  return { chunk, chunks, step, steps, secondsLeft: secondsLeft < 0 ? null : secondsLeft }
+  return { chunk, chunks, step, steps, secondsLeft: secondsLeft ?? null }
 }

@@ -1,7 +1,8 @@
 import type { Description, RunnerClient } from '../gaudi-runner/runner-client.js'
 import type { Log } from '../infra/log.js'
 import type { ObjectStore } from '../infra/object-store.js'
-import { announceEveryMs, type NodeAnnouncement } from '../workflows/node.js'
+import { writeStored } from '../infra/stored-format.js'
+import { announceEveryMs, type NodeAnnouncement, nodeFormat } from '../workflows/node.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import { abortableSleep } from './abortable-sleep.js'
 
@@ -44,7 +45,8 @@ async function announceUntil(
     announced = { at: performance.now(), draining }
     try {
       const announcement = announcementOf(node, await runner.describe({ signal }), draining)
-      await store.put(objectKeys.node(node), JSON.stringify(announcement), { contentType: 'application/json' })
+      const body = writeStored(nodeFormat, announcement)
+      await store.put(objectKeys.node(node), body, { contentType: 'application/json' })
     } catch (err) {
       if (!signal.aborted) log.warn({ event: 'not-announced', err }, 'this node could not be announced')
     }

@@ -75,7 +75,7 @@ async function prepareReference(
   // setpts: a track that starts late would begin with copies of its first frame. scale: square pixels, as the ranks count them and
   // as the API counted the reference's size; 4:2:0 needs even sides.
   const square = `scale='trunc(max(iw,iw*sar)/2)*2':'trunc(max(ih,ih/sar)/2)*2',setsar=1`
-  const filter = `setpts=PTS-STARTPTS,fps=${renderFps(order.fps)},${square}`
+  const filter = `setpts=PTS-STARTPTS,fps=${renderFps(order.parameters.fps)},${square}`
   const made = await uploadFromFfmpeg({
     store,
     key: objectKeys.preparedReference(order.videoId, 'mp4'),

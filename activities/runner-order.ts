@@ -2,32 +2,30 @@ import type { Order as RunnerOrder, SubmittedFile } from '../gaudi-runner/runner
 import type { ObjectStore } from '../infra/object-store.js'
 import { orderFrames, renderFps } from '../workflows/chunk-plan.js'
 import { objectKeys } from '../workflows/object-keys.js'
-import type { StoredFile } from '../workflows/order.js'
+import type { Order, StoredFile } from '../workflows/order.js'
 import type { RenderRequest } from '../workflows/video-activities.js'
 import { failure } from './failure.js'
 import type { StoredChunks } from './stored-chunks.js'
 
 /** The order in the runner's words; the video's id is the job's. */
 export function runnerOrder({ order, generation }: RenderRequest, firstChunk: number): RunnerOrder {
+  const { preset, ...settings } = rankSettings(order)
+  return { jobId: order.videoId, generation, preset, firstChunk, settings }
+}
+
+/**
+ * What the ranks render with: the order's parameters, under their own names, and what is derived from them here: the frames of the
+ * voices at a rate that the model renders. The size in pixels and the seed were chosen when the order was taken.
+ */
+export function rankSettings({ parameters, ...order }: Order) {
+  const { logo_video: _, ...shared } = parameters // the closing clip is put on by `assemble`
   return {
-    jobId: order.videoId,
-    generation,
-    prompt: order.prompt,
-    negativePrompt: order.negativePrompt,
-    preset: order.preset,
-    referenceIsVideo: order.reference.kind === 'video',
-    voiceMode: order.voiceMode === 'para' ? 'PARA' : 'ADD',
-    boxes: order.boxes,
-    fps: renderFps(order.fps),
-    frames: orderFrames(order),
+    ...shared,
+    fps: renderFps(parameters.fps),
+    frames: orderFrames({ ...order, parameters }),
     width: order.width,
     height: order.height,
-    steps: order.steps,
-    shift: order.shift,
-    textGuide: order.textGuide,
-    audioGuide: order.audioGuide,
-    seed: order.seed,
-    firstChunk,
+    reference_is_video: order.reference.kind === 'video',
   }
 }
 

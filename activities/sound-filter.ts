@@ -1,3 +1,4 @@
+import { soundSamples } from '../workflows/chunk-plan.js'
 import { analysisRate, type Order } from '../workflows/order.js'
 
 /** Samples per second of the finished file's sound: three times the analysis rate, so lengths carry over exactly. */
@@ -8,12 +9,13 @@ const perAnalysisSample = soundRate / analysisRate
  * The filter graph that makes the file's sound of the uploaded voices, inputs `firstInput` and the next: 48 kHz stereo,
  * exactly as long as the voices' samples say, then `silence` samples at 48 kHz. Its output is `[sound]`.
  */
-export function soundFilter({ voices, voiceMode }: Order, firstInput: number, silence: number): string {
+export function soundFilter({ voices, parameters }: Order, firstInput: number, silence: number): string {
+  const { audio_type } = parameters
   const lengths = voices.map((voice) => voice.samples * perAnalysisSample)
   const each = voices.map((_, i) => `[${firstInput + i}:a:0]${clean},${exactly(lengths[i] ?? 0)}[voice${i}]`)
   const labels = voices.map((_, i) => `[voice${i}]`).join('')
-  const joined = voiceMode === 'add' ? `concat=n=${voices.length}:v=0:a=1` : both(voices.length)
-  const length = voiceMode === 'add' ? lengths.reduce((sum, n) => sum + n, 0) : Math.max(...lengths)
+  const joined = audio_type === 'add' ? `concat=n=${voices.length}:v=0:a=1` : both(voices.length)
+  const length = soundSamples(lengths, audio_type)
   return [...each, `${labels}${joined},${exactly(length + silence)}[sound]`].join(';')
 }
 

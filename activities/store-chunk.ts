@@ -1,8 +1,9 @@
 import type { Artifact, ChunkDone, JobRef, RunnerClient } from '../gaudi-runner/runner-client.js'
 import type { ObjectStore } from '../infra/object-store.js'
+import { writeStored } from '../infra/stored-format.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import { failure } from './failure.js'
-import type { ChunkMark, Digest } from './stored-chunks.js'
+import { chunksFormat, type ChunkMark, type Digest } from './stored-chunks.js'
 
 type ChunkSource = { runner: Pick<RunnerClient, 'fetch'>; job: JobRef; signal: AbortSignal }
 
@@ -26,6 +27,6 @@ export async function storeChunk(
     state: await copy(state, objectKeys.chunkState(jobId, index, generation), 'application/octet-stream'),
   }
   const key = objectKeys.chunkMark(jobId, index, generation)
-  await store.put(key, JSON.stringify(mark), { contentType: 'application/json' })
+  await store.put(key, writeStored(chunksFormat, mark), { contentType: 'application/json' })
   return mark
 }

@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { ObjectStore } from '../infra/object-store.js'
+import { readStored, writeStored } from '../infra/stored-format.js'
 import { objectKeys } from '../workflows/object-keys.js'
+
+/** The number of the shape of marks and lineages. */
+export const chunksFormat = 1
 
 export type Digest = { bytes: number; sha256: string }
 
@@ -54,7 +58,8 @@ export async function beginLineage(
   { lineage }: StoredChunks,
 ): Promise<void> {
   if (lineage.length === 0) return
-  await store.put(objectKeys.lineage(videoId, generation), JSON.stringify(lineage), { contentType: 'application/json' })
+  const body = writeStored(chunksFormat, { lineage })
+  await store.put(objectKeys.lineage(videoId, generation), body, { contentType: 'application/json' })
 }
 
 export async function readMark(
@@ -63,8 +68,9 @@ export async function readMark(
   chunk: number,
   generation: number,
 ): Promise<ChunkMark | undefined> {
-  const mark = await store.read(objectKeys.chunkMark(videoId, chunk, generation))
-  return mark && (JSON.parse(mark.toString()) as ChunkMark)
+  const key = objectKeys.chunkMark(videoId, chunk, generation)
+  const mark = await store.read(key)
+  return mark && (readStored(key, mark, chunksFormat) as ChunkMark)
 }
 
 /** Oldest generation first. */
@@ -82,7 +88,7 @@ async function listChunks(store: Store, videoId: string): Promise<{ keys: Set<st
 async function chainOf(store: Store, videoId: string, generation: number, keys: Set<string>): Promise<number[]> {
   const begun = objectKeys.lineage(videoId, generation)
   const from = keys.has(begun) ? await store.read(begun) : undefined
-  const before = from ? (JSON.parse(from.toString()) as number[]) : []
+  const before = from ? (readStored(begun, from, chunksFormat) as { lineage: number[] }).lineage : []
   const chain: number[] = []
   for (;;) {
     const maker = before[chain.length] ?? generation

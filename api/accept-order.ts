@@ -1,8 +1,9 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client'
 import type { ObjectStore } from '../infra/object-store.js'
+import { readStored } from '../infra/stored-format.js'
 import { defaultPriority, defaultTenant } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
-import type { Order } from '../workflows/order.js'
+import { type Order, orderFormat } from '../workflows/order.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
 import type { VideoInput } from '../workflows/video.js'
 import { checkPreset } from './check-preset.js'
@@ -60,7 +61,7 @@ export async function acceptOrder(
 ): Promise<Accepted> {
   const own: Claim = { videoId: order.videoId, digest, at: Date.now() }
   try {
-    await checkPreset(order.preset, accepting.nodes)
+    await checkPreset(order.parameters.preset, accepting.nodes)
   } catch (refusal) {
     // What was accepted once stays so, whatever nodes are up by now.
     const earlier = await findRepeated(own, repetition, accepting)
@@ -77,7 +78,7 @@ export async function acceptOrder(
     case 'started':
       return {
         state: { id: order.videoId, memo, priority: defaultPriority },
-        seed: order.seed,
+        seed: order.parameters.seed,
         isReplay: false,
       }
     case 'not-started':
@@ -124,7 +125,7 @@ async function seekVideo({ videoId, at }: Claim, accepting: Accepting): Promise<
   const found = async (): Promise<Accepted | undefined> => {
     reader.forget(videoId)
     const state = await existing(videoId, reader)
-    return state && { state, seed: order?.seed, isReplay: true }
+    return state && { state, seed: order?.parameters.seed, isReplay: true }
   }
   const running = await found()
   if (running !== undefined || order === undefined || Date.now() - at > startableMs) return running
@@ -146,13 +147,11 @@ async function existing(videoId: string, reader: Accepting['reader']): Promise<V
 }
 
 async function storedOrder(videoId: string, { store }: Accepting): Promise<Order | undefined> {
-  try {
-    const body = await within(readMs, () => store.read(objectKeys.order(videoId)))
-    // Written by this very service, checked.
-    return body === undefined ? undefined : (JSON.parse(body.toString('utf8')) as Order)
-  } catch (error) {
+  const body = await within(readMs, () => store.read(objectKeys.order(videoId))).catch((error: unknown) => {
     throw unavailable('the object store', error)
-  }
+  })
+  // Written by this very service, checked.
+  return body && (readStored(objectKeys.order(videoId), body, orderFormat) as Order)
 }
 
 function inputOf(order: Order, { retentionMs }: Accepting): VideoInput {

@@ -1,10 +1,8 @@
 import { z } from 'zod'
-import type { Box } from '../workflows/order.js'
+import { type Box, boxSchema, orderParameters } from '../workflows/parameters.js'
 
-const position = z.int().min(0).max(65_535)
-const length = z.int().min(1).max(65_535)
-const boxSchema = z.strictObject({ x: position, y: position, width: length, height: length })
-const bothForms = z.union([z.array(boxSchema), z.strictObject({ person1: boxSchema, person2: boxSchema })])
+const people = z.strictObject({ person1: boxSchema, person2: boxSchema })
+const bothForms = z.union([orderParameters.shape.bbox.unwrap(), people])
 
 export const bboxRule =
   'JSON: one {"x", "y", "width", "height"} per voice, in whole pixels of the picture as it is displayed, as an array in the ' +

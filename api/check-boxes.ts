@@ -1,4 +1,5 @@
-import type { Box, Reference } from '../workflows/order.js'
+import type { Reference } from '../workflows/order.js'
+import type { Box } from '../workflows/parameters.js'
 import type { Size } from '../workflows/size-buckets.js'
 import { Problem } from './problems.js'
 import { type TokenGrid, tokenGrid } from './token-grid.js'

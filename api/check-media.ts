@@ -1,5 +1,6 @@
 import { soundSamples } from '../workflows/chunk-plan.js'
-import { analysisRate, type Reference, type StoredFile, type Voice, type VoiceMode } from '../workflows/order.js'
+import { analysisRate, type Reference, type StoredFile, type Voice } from '../workflows/order.js'
+import type { AudioType } from '../workflows/parameters.js'
 import { pictureSize } from './check-picture.js'
 import { videoSize } from './check-video.js'
 import { voiceSamples } from './check-voice.js'
@@ -9,7 +10,7 @@ import type { StoredInput } from './store-input.js'
 
 /** Decodes what was stored, and returns it with what an order must know of it. Anything unfit is a Problem that names its parameter. */
 export async function checkMedia(
-  inputs: { reference: StoredInput; voices: StoredInput[]; voiceMode: VoiceMode },
+  inputs: { reference: StoredInput; voices: StoredInput[]; audioType: AudioType },
   checking: MediaChecking,
   signal: AbortSignal,
 ): Promise<{ reference: Reference; voices: Voice[] }> {
@@ -34,7 +35,7 @@ export async function checkMedia(
   })
   const total = soundSamples(
     voices.map((voice) => voice.samples),
-    inputs.voiceMode,
+    inputs.audioType,
   )
   if (total > checking.maxSeconds * analysisRate) {
     const seconds = (total / analysisRate).toFixed(1)

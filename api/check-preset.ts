@@ -1,5 +1,5 @@
-import { type Preset, presets } from '../workflows/order.js'
 import { takesVideos } from '../workflows/node.js'
+import { type Preset, presetNames } from '../workflows/presets.js'
 import type { Nodes } from './nodes.js'
 import { Problem } from './problems.js'
 
@@ -11,7 +11,7 @@ export async function checkPreset(preset: Preset, nodes: Pick<Nodes, 'live'>): P
   const known = (await nodes.live()).filter((node) => takesVideos(node) && node.presets.length > 0)
   const isOffered = (name: Preset) => known.some((node) => node.presets.includes(name))
   if (known.length === 0 || isOffered(preset)) return
-  const offered = presets.filter(isOffered).map((name) => `'${name}'`)
+  const offered = presetNames.filter(isOffered).map((name) => `'${name}'`)
   throw new Problem(
     'invalid_parameter',
     `'preset' ${preset} is offered by no node that is up; offered: ${offered.join(', ') || 'none'}`,

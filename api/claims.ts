@@ -1,10 +1,13 @@
 import type { ObjectStore } from '../infra/object-store.js'
 import { z } from 'zod'
+import { readStored, writeStored } from '../infra/stored-format.js'
 import { Problem, Undecided, unavailable } from './problems.js'
 import { within } from './within.js'
 
 /** Who asked for what, and which video that is: a small object in S3 that only one of many at once can create. */
 export type Claim = z.infer<typeof claimSchema>
+/** The number of its shape as it is stored. */
+const claimFormat = 1
 const claimSchema = z.object({ videoId: z.string(), digest: z.string(), at: z.number() })
 
 type Store = Pick<ObjectStore, 'create' | 'replace' | 'put' | 'get'>
@@ -27,7 +30,7 @@ const retryWindowMs = 600_000
  * `Undecided` if the claim may or may not be in S3: it may then be found by a repetition, and so must all that it names.
  */
 export async function claimKey<T>(store: Store, key: string, own: Claim, seek: Seek<T>): Promise<Claimed<T>> {
-  const body = JSON.stringify(own)
+  const body = writeStored(claimFormat, own)
   const isOwn = (found: Found | undefined): boolean => found?.claim.videoId === own.videoId
   if (await undecided(() => store.create(key, body, json))) return { kind: 'own' }
   for (let round = 0; round < rounds; round++) {
@@ -58,7 +61,7 @@ export async function claimRetry<T>(
 ): Promise<Claimed<T>> {
   const earlier = await findRetried(store, key, { own, retry }, seek)
   if (earlier !== undefined) return { kind: 'earlier', found: earlier }
-  await undecided(() => store.put(key, JSON.stringify(own), json))
+  await undecided(() => store.put(key, writeStored(claimFormat, own), json))
   return { kind: 'own' }
 }
 
@@ -85,7 +88,7 @@ async function readClaim(store: Store, key: string): Promise<Found | undefined> 
   const got = await store.get(key)
   if (got.kind !== 'whole') return undefined
   const chunks: Uint8Array[] = await got.body.toArray()
-  return { claim: claimSchema.parse(JSON.parse(Buffer.concat(chunks).toString('utf8'))), etag: got.etag }
+  return { claim: claimSchema.parse(readStored(key, Buffer.concat(chunks), claimFormat)), etag: got.etag }
 }
 
 function conflict(): Problem {

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Log } from '../infra/log.js'
 import type { ObjectStore } from '../infra/object-store.js'
-import { type NodeAnnouncement, nodeGoneMs } from '../workflows/node.js'
+import { readStored } from '../infra/stored-format.js'
+import { type NodeAnnouncement, nodeFormat, nodeGoneMs } from '../workflows/node.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import { within } from './within.js'
 
@@ -16,9 +17,8 @@ const announcementSchema = z.object({
   engine: z.string(),
   model: z.string(),
   ranks: z.number(),
-  // Nodes of an older version say neither.
-  presets: z.array(z.string()).default([]),
-  speeds: z.array(z.object({ tokens: z.number().positive(), secondsPerForward: z.number().positive() })).default([]),
+  presets: z.array(z.string()),
+  speeds: z.array(z.object({ tokens: z.number().positive(), secondsPerForward: z.number().positive() })),
   renders: z.string().nullable(),
 })
 
@@ -61,18 +61,13 @@ export class Nodes {
     for await (const { key } of this.#store.list(objectKeys.nodes)) {
       if (!key.endsWith('.json')) continue // a request to drain a node lies beside it
       const body = await this.#store.read(key)
-      const parsed = announcementSchema.safeParse(jsonOf(body))
-      if (parsed.success) read.push(parsed.data)
-      else this.#log.warn({ key }, 'an announcement of a node is not understood')
+      if (body === undefined) continue // it has just left
+      try {
+        read.push(announcementSchema.parse(readStored(key, body, nodeFormat)))
+      } catch (err) {
+        this.#log.warn({ key, err }, 'an announcement of a node is not understood')
+      }
     }
     this.#known = read.sort((a, b) => b.at - a.at)
-  }
-}
-
-function jsonOf(body: Buffer | undefined): unknown {
-  try {
-    return body === undefined ? undefined : JSON.parse(body.toString('utf8'))
-  } catch {
-    return undefined
   }
 }

@@ -2,7 +2,8 @@ import { randomInt } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { ObjectStore } from '../infra/object-store.js'
 import { objectKeys } from '../workflows/object-keys.js'
-import type { Order } from '../workflows/order.js'
+import { type Order, orderFormat } from '../workflows/order.js'
+import { type OrderParameters, orderParameters } from '../workflows/parameters.js'
 import { bucketFor, bucketNearest, type Size } from '../workflows/size-buckets.js'
 import type { Received } from './accept-order.js'
 import { checkBoxes } from './check-boxes.js'
@@ -46,9 +47,10 @@ export async function receiveOrder(
     // Parameters before files: they cost nothing to check.
     const parameters = readParameters(form.texts)
     const { reference, voices } = required(form)
-    const media = await checkMedia({ reference, voices, voiceMode: parameters.audio_type }, checking, signal)
-    const order: Order = { videoId, ...media, ...chosen(parameters, media.reference) }
-    checkBoxes(order.boxes, order.voices.length, order.reference, order)
+    const media = await checkMedia({ reference, voices, audioType: parameters.audio_type }, checking, signal)
+    const size = sizeOf(parameters.size, media.reference)
+    const order: Order = { format: orderFormat, videoId, ...media, ...size, parameters: resolved(parameters) }
+    checkBoxes(order.parameters.bbox, order.voices.length, order.reference, order)
     const body = JSON.stringify(order)
     await within(smallObjectMs, () =>
       store.put(objectKeys.order(videoId), body, { contentType: 'application/json' }),
@@ -74,23 +76,10 @@ function required({ reference, voices }: { reference: StoredInput | undefined; v
   return { reference, voices }
 }
 
-/** The order's own words for the contract's parameters, with what they leave open resolved. */
-function chosen(parameters: Parameters, reference: Size): Omit<Order, 'videoId' | 'reference' | 'voices'> {
-  return {
-    prompt: parameters.prompt,
-    negativePrompt: parameters.negative_prompt,
-    preset: parameters.preset,
-    voiceMode: parameters.audio_type,
-    boxes: parameters.bbox ?? [],
-    fps: parameters.fps,
-    steps: parameters.steps,
-    shift: parameters.shift,
-    textGuide: parameters.guide_scale,
-    audioGuide: parameters.audio_guide_scale,
-    seed: parameters.seed === -1 ? randomInt(0, 2 ** 32) : parameters.seed,
-    ...sizeOf(parameters.size, reference),
-    logo: parameters.logo_video,
-  }
+/** The order's own of the form's parameters; what they leave open is settled here. */
+export function resolved(parameters: Parameters): OrderParameters {
+  const seed = parameters.seed === -1 ? randomInt(0, 2 ** 32) : parameters.seed
+  return { ...orderParameters.parse(parameters), seed }
 }
 
 /** Width and height of the render, for what was asked and the reference's shape. */

@@ -90,10 +90,11 @@ async function start(client: Client, input: VideoInput, memo: VideoMemo): Promis
 
 /** One line for the web UI, below its 400 bytes. */
 function summaryOf({ order }: VideoInput, { seconds, width, height }: VideoMemo): string {
-  const voices = order.voices.length === 1 ? '1 voice' : `2 voices (${order.voiceMode})`
-  const prompt = [...order.prompt.replace(/\s+/g, ' ')].slice(0, 60).join('')
-  const facts = [`${seconds.toFixed(1)} s`, `${width}x${height}`, `${order.fps} fps`, `${order.steps} steps`, voices]
-  return [...facts, `seed ${order.seed}`, ...(prompt === '' ? [] : [`“${prompt}”`])].join(' · ')
+  const voices = order.voices.length === 1 ? '1 voice' : `2 voices (${order.parameters.audio_type})`
+  const { fps, steps, seed } = order.parameters
+  const prompt = [...order.parameters.prompt.replace(/\s+/g, ' ')].slice(0, 60).join('')
+  const facts = [`${seconds.toFixed(1)} s`, `${width}x${height}`, `${fps} fps`, `${steps} steps`, voices]
+  return [...facts, `seed ${seed}`, ...(prompt === '' ? [] : [`“${prompt}”`])].join(' · ')
 }
 
 const settleEveryMs = 5_000

@@ -2,7 +2,12 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import { NewerFormat, readStored, writeStored } from '../infra/stored-format.js'
 import { replaceFile } from '../infra/replace-file.js'
+
+/** The number of the file's shape. */
+const format = 1
+const fence = z.object({ newest: z.array(z.tuple([z.string(), z.int().positive()])) })
 
 /** Jobs whose newest generation is remembered: far more than are ever tried at the same time. */
 const remembered = 1000
@@ -19,7 +24,7 @@ export class Generations {
     this.#path = path
   }
 
-  /** Reads what earlier runners saw. */
+  /** Reads what earlier runners saw. Throws if a newer one wrote it: this one could not hold its fence. */
   load(log: Logger): void {
     this.#newest = new Map(read(this.#path, log))
   }
@@ -35,15 +40,16 @@ export class Generations {
     newest.set(jobId, Math.max(generation, this.newest(jobId)))
     const kept = [...newest].slice(-remembered)
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
-    replaceFile(this.#path, JSON.stringify(kept))
+    replaceFile(this.#path, writeStored(format, { newest: kept }))
     this.#newest = new Map(kept)
   }
 }
 
 function read(path: string, log: Logger): [string, number][] {
   try {
-    return z.array(z.tuple([z.string(), z.int().positive()])).parse(JSON.parse(readFileSync(path, 'utf8')))
+    return fence.parse(readStored(path, readFileSync(path), format)).newest
   } catch (error) {
+    if (error instanceof NewerFormat) throw error
     const isNew = error instanceof Error && 'code' in error && error.code === 'ENOENT'
     // It is replaced as a whole, so somebody or something else has damaged it. To stand still would help nobody.
     if (!isNew) log.error({ event: 'fence-lost', path, err: error }, 'older generations of jobs are not known any more')

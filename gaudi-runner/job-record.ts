@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { readStored } from '../infra/stored-format.js'
 import { replaceFile } from '../infra/replace-file.js'
+import { jobOrder } from './check-order.js'
 
 /**
  * What outlives the runner of a job: `job.json` in the job's folder. A folder without one is a submission that was still
  * arriving. Everything else in the folder is named here, but for the ranks' own `steps.state`.
  */
 export const recordName = 'job.json'
+
+/** The number of this shape. */
+export const recordFormat = 1
 
 const count = z.int().nonnegative()
 
@@ -37,10 +42,9 @@ const keptEvent = z.union([
 ])
 
 const jobRecord = z.object({
-  revision: z.literal(1),
+  format: z.literal(recordFormat),
   name: z.object({ jobId: z.string(), generation: z.int().positive() }),
-  /** As it was submitted: checked again when it is read, since another version may have written it. */
-  order: z.record(z.string(), z.unknown()),
+  order: jobOrder,
   inputs: z.array(keptFile),
   /** All but progress, with the numbers under which they were told. */
   events: z.array(keptEvent),
@@ -73,7 +77,7 @@ export function writeRecord(folder: string, record: JobRecord): void {
   replaceFile(join(folder, recordName), JSON.stringify(record))
 }
 
-/** Throws if there is none, or if it is torn or another version's. */
+/** Throws if there is none, or if it is torn or a newer version's. */
 export function readRecord(folder: string): JobRecord {
-  return jobRecord.parse(JSON.parse(readFileSync(join(folder, recordName), 'utf8')))
+  return jobRecord.parse(readStored(recordName, readFileSync(join(folder, recordName)), recordFormat))
 }

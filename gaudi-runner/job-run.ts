@@ -66,7 +66,8 @@ export class JobRun {
       ranks.stalled(`no step was finished for ${Math.round(waitedMs / 1000)} s`),
     )
     const { jobId, generation } = job.name
-    const order = { ...job.order, first_chunk: job.nextChunk }
+    const { preset, settings } = job.order
+    const order = { ...settings, preset, first_chunk: job.nextChunk }
     ranks.render({ type: 'render', job: jobId, generation, directory: job.folder, order })
     this.#log.info({ event: 'job-started', folder: job.folder, firstChunk: job.nextChunk }, 'rendering')
   }

@@ -6,7 +6,7 @@ export function applyWord(job: Job, word: JobWord): void {
   switch (word.type) {
     case 'progress': {
       const { chunk, chunks, step, steps, seconds_left } = word
-      return job.progress({ chunk, chunks, step, steps, secondsLeft: seconds_left ?? -1 })
+      return job.progress({ chunk, chunks, step, steps, ...(seconds_left !== null && { secondsLeft: seconds_left }) })
     }
     case 'chunk': {
       const { index, frames, segment, state } = word

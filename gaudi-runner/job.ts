@@ -13,7 +13,6 @@ import {
   type KeptInterruption,
   writeRecord,
 } from './job-record.js'
-import type { RankOrder } from './rank-protocol.js'
 import type { Setbacks } from './setbacks.js'
 
 /** Names a job for ever: a job is never rendered twice under the same pair. */
@@ -38,8 +37,6 @@ const numbersOfALife = 2 ** 32
  */
 export class Job {
   readonly name: JobName
-  /** In the ranks' words. */
-  readonly order: RankOrder
   /** Absolute: inputs, and the artifacts that events name. */
   readonly folder: string
   /** Resolves with the job's last event. */
@@ -54,9 +51,8 @@ export class Job {
   #unwatchedSince = performance.now()
 
   /** Nothing is on disk before the first `keep`. */
-  constructor(record: JobRecord, order: RankOrder, folder: string, log: Logger) {
+  constructor(record: JobRecord, folder: string, log: Logger) {
     this.name = record.name
-    this.order = order
     this.folder = folder
     this.#record = record
     this.#log = log.child({ video: record.name.jobId, generation: record.name.generation })
@@ -93,7 +89,11 @@ export class Job {
 
   /** The first chunk that has not been announced. */
   get nextChunk(): number {
-    return (this.#chunks.at(-1)?.index ?? this.order.first_chunk - 1) + 1
+    return (this.#chunks.at(-1)?.index ?? this.order.firstChunk - 1) + 1
+  }
+
+  get order(): JobRecord['order'] {
+    return this.#record.order
   }
 
   get setbacks(): Setbacks {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { JsonObject } from './struct.js'
 
 /**
  * What the runner and its ranks say to each other.
@@ -91,26 +92,8 @@ export type JobWord = Extract<
   { job: string; type: 'progress' | 'chunk' | 'finished' | 'aborted' | 'rejected' }
 >
 
-/** An order in the ranks' words; its files lie in `RenderCommand.directory`. */
-export type RankOrder = {
-  prompt: string
-  negative_prompt: string
-  preset: string
-  reference_is_video: boolean
-  voice_mode: 'add' | 'para'
-  /** One per voice, or none. */
-  boxes: { x: number; y: number; width: number; height: number }[]
-  fps: number
-  frames: number
-  width: number
-  height: number
-  steps: number
-  shift: number
-  text_guide: number
-  audio_guide: number
-  seed: number
-  first_chunk: number
-}
+/** What a job is rendered with, by the ranks' own names: `pipeline/order.py` reads and checks it. Its files lie in `RenderCommand.directory`. */
+export type RankOrder = JsonObject & { preset: string; first_chunk: number }
 
 /** `directory`: absolute; holds `reference`, `voice-1.wav`, perhaps `voice-2.wav` and `checkpoint`, and takes the artifacts. */
 export type RenderCommand = { type: 'render'; job: string; generation: number; directory: string; order: RankOrder }

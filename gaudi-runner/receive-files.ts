@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { FileHeader__Output as FileHeader } from './generated/text2video/runner/v1/FileHeader.js'
 import type { SubmitPart__Output as SubmitPart } from './generated/text2video/runner/v1/SubmitPart.js'
 import type { KeptFile } from './job-record.js'
-import type { RankOrder } from './rank-protocol.js'
 import { invalid } from './rpc-error.js'
 
 const MiB = 1024 * 1024
@@ -26,7 +25,7 @@ type Role = keyof typeof roles
 export async function receiveFiles(
   nextPart: () => Promise<SubmitPart | undefined>,
   folder: string,
-  order: RankOrder,
+  firstChunk: number,
 ): Promise<KeptFile[]> {
   const received = new Set<Role>()
   const files: KeptFile[] = []
@@ -39,7 +38,7 @@ export async function receiveFiles(
     part = await receiveFile(part.file, folder, nextPart)
     files.push({ name: roles[role].name, bytes, sha256 })
   }
-  checkRoles(received, order)
+  checkRoles(received, firstChunk)
   return files
 }
 
@@ -76,13 +75,11 @@ async function writeAll(file: FileHandle, data: Buffer): Promise<void> {
   for (let at = 0; at < data.length; ) at += (await file.write(data, at)).bytesWritten
 }
 
-function checkRoles(received: ReadonlySet<Role>, order: RankOrder): void {
+function checkRoles(received: ReadonlySet<Role>, firstChunk: number): void {
   for (const role of ['REFERENCE', 'VOICE_1'] as const) {
     if (!received.has(role)) throw invalid(`${role} is missing`)
   }
-  if (order.first_chunk > 0 && !received.has('CHECKPOINT'))
-    throw invalid(
-      `CHECKPOINT of chunk ${order.first_chunk - 1} is missing, which first_chunk ${order.first_chunk} needs`,
-    )
-  if (order.first_chunk === 0 && received.has('CHECKPOINT')) throw invalid('CHECKPOINT came with first_chunk 0')
+  if (firstChunk > 0 && !received.has('CHECKPOINT'))
+    throw invalid(`CHECKPOINT of chunk ${firstChunk - 1} is missing, which first_chunk ${firstChunk} needs`)
+  if (firstChunk === 0 && received.has('CHECKPOINT')) throw invalid('CHECKPOINT came with first_chunk 0')
 }

@@ -4,8 +4,6 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Logger } from 'pino'
-import { checkOrder } from './check-order.js'
-import type { Order__Output as Order } from './generated/text2video/runner/v1/Order.js'
 import type { Generations } from './generations.js'
 import { Job } from './job.js'
 import { type JobRecord, readRecord } from './job-record.js'
@@ -32,9 +30,7 @@ export async function recoverJob(jobs: string, generations: Generations, log: Lo
 async function readJob(jobs: string, entry: Dirent, log: Logger): Promise<Job | undefined> {
   const folder = join(jobs, entry.name)
   try {
-    const record = nextLife(readRecord(folder))
-    const { order } = checkOrder(record.order as unknown as Order) // it is what looks into it
-    const job = new Job(record, order, folder, log)
+    const job = new Job(nextLife(readRecord(folder)), folder, log)
     for (const { name, sha256 } of job.files) {
       if ((await digestOf(join(folder, name))) !== sha256) throw new Error(`${name} is damaged`)
     }

@@ -9,11 +9,10 @@ import type { Interrupted__Output as Interrupted } from './generated/text2video/
 import type { Job__Output as Job } from './generated/text2video/runner/v1/Job.js'
 import type { JobEvent__Output as JobEvent } from './generated/text2video/runner/v1/JobEvent.js'
 import type { JobRef__Output as JobRef } from './generated/text2video/runner/v1/JobRef.js'
-import type { Order } from './generated/text2video/runner/v1/Order.js'
 import type { Progress__Output as Progress } from './generated/text2video/runner/v1/Progress.js'
 import { RunnerCallFailed } from './runner-call-failed.js'
 import { loadRunnerProto, maxMessageBytes } from './runner-proto.js'
-import { sendSubmission, type SubmittedFile } from './send-submission.js'
+import { type Order, sendSubmission, type SubmittedFile } from './send-submission.js'
 
 export type { Artifact, ChunkDone, Description, Failed, Finished, Interrupted, Job, JobRef, Order, Progress }
 export type { SubmittedFile }

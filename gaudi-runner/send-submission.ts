@@ -1,10 +1,13 @@
 import type { ClientWritableStream, requestCallback } from '@grpc/grpc-js'
 import { once } from 'node:events'
 import type { Job__Output as Job } from './generated/text2video/runner/v1/Job.js'
-import type { Order } from './generated/text2video/runner/v1/Order.js'
 import type { SubmitPart } from './generated/text2video/runner/v1/SubmitPart.js'
 import { RunnerCallFailed } from './runner-call-failed.js'
 import { pieceBytes } from './runner-proto.js'
+import { type JsonObject, toStruct } from './struct.js'
+
+/** What is to be rendered: `settings` by the ranks' own names. */
+export type Order = { jobId: string; generation: number; preset: string; firstChunk: number; settings: JsonObject }
 
 /** An input file, with what it must turn out to be; `sha256` in hex. */
 export type SubmittedFile = {
@@ -60,7 +63,7 @@ async function sendParts(
     if (over.aborted || call.write(part)) return
     await once(call, 'drain', { signal: over }).catch(() => {})
   }
-  await send({ order })
+  await send({ order: { ...order, settings: toStruct(order.settings) } })
   for (const { role, bytes, sha256, open } of files) {
     if (over.aborted) return
     await send({ file: { role, bytes, sha256 } })

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { checkOrder } from './check-order.js'
 import type { SubmitPart__Output as SubmitPart } from './generated/text2video/runner/v1/SubmitPart.js'
 import { Job } from './job.js'
+import { recordFormat } from './job-record.js'
 import type { JobSlot } from './job-slot.js'
 import { noSetbacks } from './setbacks.js'
 import { receiveFiles } from './receive-files.js'
@@ -29,21 +30,20 @@ export async function submit(
 ): Promise<Job> {
   const first = await nextPart(parts, left, idleMs)
   if (first?.part !== 'order' || !first.order) throw invalid('a submission starts with its order')
-  const order = checkOrder(first.order)
-  const arrival = slot.admit({ jobId: order.id, generation: order.generation })
+  const { name, order } = checkOrder(first.order)
+  const arrival = slot.admit(name)
   if (arrival instanceof Job) return arrival
 
   const cancelled = AbortSignal.any([left, arrival.signal])
   try {
-    checkOffered(order.order.preset, presets())
+    checkOffered(order.preset, presets())
     await mkdir(jobs, { recursive: true, mode: 0o700 }) // somebody may have tidied up
     // A name of its own: a submission that was superseded may still be removing its folder.
-    const folder = await mkdtemp(join(jobs, `${order.id}.${order.generation}.`))
+    const folder = await mkdtemp(join(jobs, `${name.jobId}.${name.generation}.`))
     try {
-      const inputs = await receiveFiles(() => nextPart(parts, cancelled, idleMs), folder, order.order)
+      const inputs = await receiveFiles(() => nextPart(parts, cancelled, idleMs), folder, order.firstChunk)
       const fresh = { events: [], lives: 0, suspended: false, leaving: false, setbacks: noSetbacks }
-      const record = { revision: 1, name: arrival.name, order: { ...first.order }, inputs, ...fresh } as const
-      return await slot.accept(arrival, new Job({ ...record, events: [] }, order.order, folder, log))
+      return await slot.accept(arrival, new Job({ format: recordFormat, name, order, inputs, ...fresh }, folder, log))
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
       throw error
@@ -52,7 +52,7 @@ export async function submit(
     const problem = diskProblem(error)
     if (problem === undefined) throw error
     slot.pause()
-    log.error({ event: 'disk-refuses', video: order.id, error }, 'the disk does not take the files of a job')
+    log.error({ event: 'disk-refuses', video: name.jobId, error }, 'the disk does not take the files of a job')
     throw new RpcError(status.RESOURCE_EXHAUSTED, `the disk of this node does not take the job: ${problem}`, 'disk')
   } finally {
     slot.depart(arrival)

@@ -11,10 +11,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type DrainRequest, type NodeAnnouncement, nodeGoneMs } from '../workflows/node.js'
+import { type DrainRequest, type NodeAnnouncement, nodeFormat, nodeGoneMs } from '../workflows/node.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { ObjectStore } from './object-store.js'
 import { connectObjectStore } from './s3-object-store.js'
+import { readStored } from './stored-format.js'
 import { BadSettings, readSettings, s3Settings } from './settings.js'
 import { environment } from './stack/environment.js'
 import { readStackSettings } from './stack/stack-settings.js'
@@ -51,7 +52,7 @@ try {
 async function showLeaving(store: ObjectStore, node: string, askedAt: number): Promise<void> {
   for (let told = ''; ; await sleep(lookEveryMs)) {
     const body = await store.read(objectKeys.node(node))
-    const said = body && (JSON.parse(body.toString()) as NodeAnnouncement)
+    const said = body && (readStored(objectKeys.node(node), body, nodeFormat) as NodeAnnouncement)
     const now = wordsOf(node, said, askedAt)
     if (now !== told) console.log(`${new Date().toISOString().slice(11, 19)}  ${now}`)
     told = now

@@ -7,7 +7,8 @@ import { checkBoxes } from '../api/check-boxes.js'
 import { Problem } from '../api/problems.js'
 import { readParameters } from '../api/read-parameters.js'
 import { tokenGrid } from '../api/token-grid.js'
-import type { Box, Reference } from '../workflows/order.js'
+import type { Reference } from '../workflows/order.js'
+import type { Box } from '../workflows/parameters.js'
 import type { Size } from '../workflows/size-buckets.js'
 
 const reference = (width: number, height: number, kind: Reference['kind'] = 'picture'): Reference => ({

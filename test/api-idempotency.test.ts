@@ -130,7 +130,7 @@ test('a video that was claimed and never started is started by the repetition, f
   assertReplayed(again, first.body.id)
   assertOneVideo(api, first.body.id)
   const { order } = api.started[0]?.options.args[0]
-  assert.equal(String(order.seed), first.headers.get('x-video-seed'))
+  assert.equal(String(order.parameters.seed), first.headers.get('x-video-seed'))
 })
 
 test('from the claim on whatever fails keeps what was stored, and the repetition gets one video', async () => {

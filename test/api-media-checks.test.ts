@@ -45,7 +45,7 @@ async function checked(reference: Buffer, ...voices: Buffer[]) {
   const inputs = {
     reference: await save({ kind: 'reference' }, body(reference), signal),
     voices: await Promise.all(voices.map((bytes, index) => save({ kind: 'voice', index }, body(bytes), signal))),
-    voiceMode: 'add' as const,
+    audioType: 'add' as const,
   }
   return await checkMedia(inputs, checking, signal)
 }

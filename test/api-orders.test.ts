@@ -33,11 +33,12 @@ test('preset, negative prompt and boxes are in the order that is stored and star
   const { status, body } = await post(api, texts, toneWav(1), toneWav(1))
   assert.equal(status, 200, JSON.stringify(body))
   const order = await storedOrder(api, body.id)
+  const { preset, steps, shift, guide_scale, audio_guide_scale, negative_prompt, bbox } = order.parameters
   assert.deepEqual(
-    [order.preset, order.steps, order.shift, order.textGuide, order.audioGuide, order.negativePrompt],
+    [preset, steps, shift, guide_scale, audio_guide_scale, negative_prompt],
     ['fast', 6, 2, 1, 2, 'rain'],
   )
-  assert.deepEqual(order.boxes, boxes)
+  assert.deepEqual(bbox, boxes)
   assert.deepEqual([order.reference.width, order.reference.height], [100, 200])
   assert.deepEqual(api.started[0]?.options.args[0].order, order)
 })
@@ -74,7 +75,7 @@ test('a preset that no live node has the weights for is refused', async () => {
   const node = { node: 'n', at: Date.now(), state: 'idle', engine: 'infinitetalk', model: 'InfiniteTalk', ranks: 8 }
   await api.store.put(
     objectKeys.node('n'),
-    JSON.stringify({ ...node, presets: ['quality'], speeds: [], renders: null }),
+    JSON.stringify({ format: 1, ...node, presets: ['quality'], speeds: [], renders: null }),
   )
   const { status, body } = await post(api, { preset: 'turbo' }, toneWav(1))
   assert.deepEqual([status, body.error.type, body.error.param], [400, 'invalid_parameter', 'preset'])

@@ -85,7 +85,7 @@ test('parts may come in any order, and file names are nobody’s path', async ()
   form.append('steps', '7')
   const { status, body } = await post(api, form)
   assert.equal(status, 200, JSON.stringify(body))
-  assert.equal(api.started[0]?.options.args[0].order.steps, 7)
+  assert.equal(api.started[0]?.options.args[0].order.parameters.steps, 7)
   assert.deepEqual(
     api.started[0]?.options.args[0].order.voices.map((voice: any) => voice.samples),
     [16_000, 8_000],

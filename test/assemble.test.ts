@@ -14,7 +14,7 @@ import type { Order } from '../workflows/order.js'
 import type { VideoFile } from '../workflows/video.js'
 import type { Rendered } from '../workflows/video-activities.js'
 import { testStack } from './stack.js'
-import { anAcceptedOrder } from './video-stage.js'
+import { anAcceptedOrder, type OrderChanges } from './an-order.js'
 
 const { ffmpegPath, s3 } = testStack()
 const store = await connectObjectStore(s3)
@@ -42,14 +42,12 @@ function beeps(rate: number, channels: number, seconds: number): string[] {
 const makerOf = (chunk: number): number => (chunk === 0 ? 1 : 2)
 
 /** An order whose chunks, white for one frame at each whole second, and beeping voices are in S3. */
-async function anOrderWithChunks(
-  changes: Partial<Order>,
-): Promise<{ order: Order; lineage: number[]; frames: number }> {
+async function anOrderWithChunks(changes: OrderChanges): Promise<{ order: Order; lineage: number[]; frames: number }> {
   videos++
   const videoId = `video_1700000000_assemb${String(videos).padStart(4, 'a')}`
   const order = anAcceptedOrder(videoId, { ...size, ...changes })
   order.voices = order.voices.map((voice, i) => ({ ...voice, samples, key: objectKeys.voice(videoId, i, 'wav') }))
-  const fps = renderFps(order.fps)
+  const fps = renderFps(order.parameters.fps)
   const frames = orderFrames(order)
   const { chunks } = chunkPlan(frames)
   for (let chunk = 0, from = 0; chunk < chunks; chunk++) {
@@ -60,7 +58,7 @@ async function anOrderWithChunks(
     await ffmpeg('-f', 'lavfi', '-i', source, '-frames:v', String(count), '-c:v', 'libx264', '-bf', '0', path)
     const generation = makerOf(chunk)
     const segment = await store.upload(objectKeys.chunkSegment(videoId, chunk, generation), createReadStream(path))
-    const mark = { frames: count, framesSoFar: from + count, segment, state: { bytes: 0, sha256: '' } }
+    const mark = { format: 1, frames: count, framesSoFar: from + count, segment, state: { bytes: 0, sha256: '' } }
     await store.put(objectKeys.chunkMark(videoId, chunk, generation), JSON.stringify(mark))
     from += count
   }
@@ -155,18 +153,18 @@ for (const fps of [8, 60]) {
 
 test('two voices are heard one after the other or together, each at its own level', async () => {
   const voice = anAcceptedOrder('video_x').voices
-  for (const [voiceMode, beeps] of [
+  for (const [audio_type, beeps] of [
     ['add', 16],
     ['para', 8],
   ] as const) {
-    const { order, ...rendered } = await anOrderWithChunks({ voices: [...voice, ...voice], voiceMode })
+    const { order, ...rendered } = await anOrderWithChunks({ voices: [...voice, ...voice], audio_type })
     const { path } = await assembled(order, rendered)
-    assert.equal((await beginnings(path)).length, beeps, voiceMode)
+    assert.equal((await beginnings(path)).length, beeps, audio_type)
     const raw = await decoded(path, '-map', '0:a', '-ac', '1', '-f', 's16le')
     let peak = 0
     for (let i = 0; i < raw.length; i += 2) peak = Math.max(peak, Math.abs(raw.readInt16LE(i)) / 32_768)
     // One voice peaks at 0.5; both at once, in phase, at 1, which the limiter holds below.
-    if (voiceMode === 'add') assert.ok(Math.abs(peak - 0.5) < 0.05, `peak ${peak}`)
+    if (audio_type === 'add') assert.ok(Math.abs(peak - 0.5) < 0.05, `peak ${peak}`)
     else assert.ok(peak > 0.9 && peak <= 1, `peak ${peak}`)
   }
 })
@@ -174,7 +172,7 @@ test('two voices are heard one after the other or together, each at its own leve
 test('the closing clip follows, in the shape of the video, without sound', async () => {
   const closing = join(folder, 'closing.mp4')
   await ffmpeg('-f', 'lavfi', '-i', 'color=white:s=640x640:r=30:d=2', '-pix_fmt', 'yuv420p', closing)
-  const { order, ...rendered } = await anOrderWithChunks({ logo: true })
+  const { order, ...rendered } = await anOrderWithChunks({ logo_video: true })
   const { file, path } = await assembled(order, rendered, closing)
   assert.equal(file.frames, rendered.frames + 50)
   assert.equal((await flashes(path)).filter((at) => at >= rendered.frames / 25).length, 50)

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { Client } from '@temporalio/client'
-import { publishedNegativePrompt } from '../api/parameters.js'
-import type { Order } from '../workflows/order.js'
 import {
   defaultPriority,
   defaultTenant,
@@ -10,9 +8,11 @@ import {
   videoMemoKey,
   videoWorkflow,
 } from '../workflows/names.js'
+import { orderParameters } from '../workflows/parameters.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
 import type { VideoInput, VideoMemo } from '../workflows/video.js'
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
+import { anAcceptedOrder } from './an-order.js'
 
 const file = { key: 'bench/none', bytes: 1, sha256: '0'.repeat(64) }
 
@@ -20,25 +20,11 @@ const file = { key: 'bench/none', bytes: 1, sha256: '0'.repeat(64) }
 export function benchVideo(): VideoInput {
   const letters = 'abcdefghijklmnopqrstuvwxyz234567'
   const random = [...randomBytes(10)].map((byte) => letters[byte % 32]).join('')
-  const order: Order = {
-    videoId: `video_${Math.floor(Date.now() / 1000)}_${random}`,
-    prompt: 'A woman speaks into a studio microphone',
-    negativePrompt: publishedNegativePrompt,
-    preset: 'quality',
+  const order = anAcceptedOrder(`video_${Math.floor(Date.now() / 1000)}_${random}`, {
+    ...orderParameters.parse({ prompt: 'A woman speaks into a studio microphone' }),
     reference: { ...file, kind: 'picture', width: 640, height: 640 },
     voices: [{ ...file, samples: 160_000 }],
-    voiceMode: 'add',
-    boxes: [],
-    fps: 24,
-    steps: 50,
-    shift: 5,
-    textGuide: 5,
-    audioGuide: 5,
-    seed: 42,
-    width: 640,
-    height: 640,
-    logo: false,
-  }
+  })
   return { order, createdAt: Date.now(), retentionMs: 86_400_000 }
 }
 

@@ -6,6 +6,7 @@ import { failures, failureWord } from '../workflows/failures.js'
 import { percentDone } from '../workflows/progress.js'
 import { bucketFor, bucketNearest } from '../workflows/size-buckets.js'
 import { guidancePasses, tokensOf, workOf } from '../workflows/work.js'
+import { anAcceptedOrder } from './an-order.js'
 
 const voice = (samples: number) => ({ key: 'k', bytes: 1, sha256: 's', samples })
 
@@ -32,38 +33,20 @@ test('voices are as long as both of them one after the other, or as the longer o
   assert.equal(framesOf(16_000, 24), 24)
   assert.equal(framesOf(16_001 + 640, 25), 26)
   assert.equal(framesOf(100, 25), 1)
-  assert.equal(orderFrames({ voices: [voice(16_000), voice(8_000)], voiceMode: 'add', fps: 60 }), 37)
+  assert.equal(orderFrames(anAcceptedOrder('v', { voices: [voice(16_000), voice(8_000)], fps: 60 })), 37)
 })
 
 test('guidance costs three passes, two without the text guide, one without both', () => {
-  assert.equal(guidancePasses({ textGuide: 5, audioGuide: 5 }), 3)
-  assert.equal(guidancePasses({ textGuide: 5, audioGuide: 1 }), 3)
-  assert.equal(guidancePasses({ textGuide: 1, audioGuide: 2 }), 2)
-  assert.equal(guidancePasses({ textGuide: 1, audioGuide: 1 }), 1)
+  assert.equal(guidancePasses({ guide_scale: 5, audio_guide_scale: 5 }), 3)
+  assert.equal(guidancePasses({ guide_scale: 5, audio_guide_scale: 1 }), 3)
+  assert.equal(guidancePasses({ guide_scale: 1, audio_guide_scale: 2 }), 2)
+  assert.equal(guidancePasses({ guide_scale: 1, audio_guide_scale: 1 }), 1)
 })
 
 test('the work of an order is its chunks × steps × passes × tokens', () => {
   assert.equal(tokensOf(81, 640, 640), 33_600)
   assert.equal(tokensOf(81, 960, 960), 75_600)
-  const order = {
-    videoId: 'v',
-    prompt: '',
-    negativePrompt: '',
-    preset: 'quality' as const,
-    reference: { kind: 'picture' as const, key: 'k', bytes: 1, sha256: 's', width: 640, height: 640 },
-    voices: [voice(160_000)],
-    voiceMode: 'add' as const,
-    boxes: [],
-    fps: 25,
-    steps: 40,
-    shift: 5,
-    textGuide: 5,
-    audioGuide: 5,
-    seed: 1,
-    width: 640,
-    height: 640,
-    logo: false,
-  }
+  const order = anAcceptedOrder('v', { voices: [voice(160_000)], steps: 40 })
   // 10 s at 25 frames per second: 250 frames, 4 chunks, 34 frames in the last one.
   assert.equal(workOf(order), 40 * 3 * (3 * 33_600 + tokensOf(41, 640, 640)))
 })

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
+import { rankSettings } from '../activities/runner-order.js'
 import { identify } from '../gaudi-runner/process-family.js'
 import { type CommandOfRank, rankEnvironment } from '../gaudi-runner/rank-command.js'
 import {
@@ -16,6 +17,8 @@ import {
   type SubmittedFile,
 } from '../gaudi-runner/runner-client.js'
 import { startRunner } from '../gaudi-runner/runner.js'
+import type { JsonObject } from '../gaudi-runner/struct.js'
+import { anAcceptedOrder } from './an-order.js'
 
 /** The program that plays a rank. */
 export const actedRanks = fileURLToPath(new URL('./fixtures/acted-ranks.js', import.meta.url))
@@ -123,28 +126,12 @@ export async function eventsOf(client: RunnerClient, job: JobRef, from = 0): Pro
   return events
 }
 
-/** A small order that the played ranks render in a fraction of a second. */
-export function anOrder(changes: Order = {}): Order {
-  return {
-    jobId: 'video_1',
-    generation: 1,
-    prompt: 'a person talks',
-    negativePrompt: 'blurred',
-    preset: 'quality',
-    referenceIsVideo: false,
-    voiceMode: 'ADD',
-    fps: 25,
-    frames: 153,
-    width: 64,
-    height: 64,
-    steps: 3,
-    shift: 5,
-    textGuide: 5,
-    audioGuide: 4,
-    seed: 42,
-    firstChunk: 0,
-    ...changes,
-  }
+/** A small order that the played ranks render in a fraction of a second; settings are changed beside the order's own fields. */
+export function anOrder(changes: Partial<Omit<Order, 'settings'>> & JsonObject = {}): Order {
+  const small = { prompt: 'a person talks', steps: 3, width: 64, height: 64 }
+  const { preset: usualPreset, ...usual } = rankSettings(anAcceptedOrder('video_1', small))
+  const { jobId = 'video_1', generation = 1, preset = usualPreset, firstChunk = 0, ...settings } = changes
+  return { jobId, generation, preset, firstChunk, settings: { ...usual, frames: 153, ...settings } }
 }
 
 export function aFile(role: SubmittedFile['role'], bytes: Buffer = randomBytes(3000)): SubmittedFile {

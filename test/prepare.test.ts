@@ -17,7 +17,7 @@ import { objectKeys } from '../workflows/object-keys.js'
 import type { Order } from '../workflows/order.js'
 import type { Prepared } from '../workflows/video-activities.js'
 import { testStack } from './stack.js'
-import { anAcceptedOrder } from './video-stage.js'
+import { anAcceptedOrder, type OrderChanges } from './an-order.js'
 
 const { ffmpegPath, s3 } = testStack()
 const store = await connectObjectStore(s3)
@@ -28,7 +28,7 @@ after(async () => {
 })
 
 /** 2.5 s of sound at 44.1 kHz in stereo, and 3 s of a video at an uneven rate with odd sides. */
-async function anOrder(videoId: string, changes: Partial<Order> = {}): Promise<Order> {
+async function anOrder(videoId: string, changes: OrderChanges = {}): Promise<Order> {
   const order = anAcceptedOrder(videoId, changes)
   const voice = join(folder, 'voice.flac')
   await ffmpeg('-f', 'lavfi', '-i', 'sine=f=300:r=44100:d=2.5', '-ac', '2', voice)

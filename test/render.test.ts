@@ -17,7 +17,7 @@ import type { RenderProgress } from '../workflows/progress.js'
 import type { Rendered, RenderRequest } from '../workflows/video-activities.js'
 import { startLocalRunner, until, untilIdle } from './local-runner.js'
 import { testStack } from './stack.js'
-import { anAcceptedOrder } from './video-stage.js'
+import { anAcceptedOrder } from './an-order.js'
 
 const store = await connectObjectStore(testStack().s3)
 const runner = await startLocalRunner()
@@ -47,7 +47,8 @@ async function aRequest(prompt = 'a person talks', generation = 1): Promise<Rend
 
 /** The same with a second for each chunk. */
 function slowly(request: RenderRequest): RenderRequest {
-  return { ...request, order: { ...request.order, steps: 50 } }
+  const { order } = request
+  return { ...request, order: { ...order, parameters: { ...order.parameters, steps: 50 } } }
 }
 
 type Play = {

@@ -60,6 +60,11 @@ test('a runner renders one job after another', async (t) => {
       events.map(({ event }) => event).filter((event) => event !== 'progress'),
       ['chunk', 'chunk', 'finished'],
     )
+    const secondsLeft = events.flatMap((event) => (event.event === 'progress' ? [event.progress.secondsLeft] : []))
+    assert.ok(
+      secondsLeft.every((seconds) => seconds === undefined || seconds === 1.5),
+      'measured, or not there',
+    )
     assert.ok(events.every(({ sequence }, at) => at === 0 || sequence > (events[at - 1]?.sequence ?? 0)))
     const first = events.find((event) => event.event === 'chunk')
     assert.ok(first?.event === 'chunk' && first.chunk.segment && first.chunk.state)
@@ -192,8 +197,9 @@ test('a wrong or broken submission leaves nothing behind', async (t) => {
     'an id that would be a path': [anOrder({ jobId: '../video' }), twoFiles()],
     'an empty id': [anOrder({ jobId: '' }), twoFiles()],
     'generation 0': [anOrder({ generation: 0 }), twoFiles()],
-    'a frame rate that is not rendered': [anOrder({ fps: 60 }), twoFiles()],
-    'a guide that is not a number': [anOrder({ textGuide: Number.NaN }), twoFiles()],
+    'a preset that is no name': [anOrder({ preset: 'Fast!' }), twoFiles()],
+    'a number that JSON does not have': [anOrder({ shift: Number.NaN }), twoFiles()],
+    'settings that are too many': [anOrder({ prompt: 'x'.repeat(64 * 1024) }), twoFiles()],
     'no voice': [anOrder(), [aFile('REFERENCE')]],
     'no reference': [anOrder(), [voice]],
     'a voice sent twice': [anOrder(), [...twoFiles(), voice]],

@@ -46,12 +46,19 @@ test('the real ranks render two chunks, resume at the second alike, leave a job 
     assert.equal(resumed?.segment?.sha256, second.segment.sha256, 'the same bytes, however they came about')
     await client.release(rest)
 
+    const wrong = { jobId: 'video_wrong', generation: 1 }
+    await client.submit(anOrder({ ...small, ...wrong, fps: 60, speed: 2 }), files)
+    const refused = (await eventsOf(client, wrong)).at(-1)
+    assert.ok(refused?.event === 'failed' && refused.failed.reason === 'BAD_INPUT', JSON.stringify(refused))
+    assert.match(refused.failed.message, /has unknown \['speed'\]/)
+    await client.release(wrong)
+
     const endless = { jobId: 'video_endless', generation: 1 }
-    await client.submit(anOrder({ ...small, ...endless, steps: 1000 }), files)
+    await client.submit(anOrder({ ...small, ...endless, width: 384, height: 384, steps: 100 }), files)
     assert.equal((await client.abort(endless)).state, 'ABORTED')
     await client.release(endless)
     const gone = { jobId: 'video_gone', generation: 1 }
-    await client.submit(anOrder({ ...small, ...gone, steps: 1000 }), files)
+    await client.submit(anOrder({ ...small, ...gone, width: 384, height: 384, steps: 100 }), files)
     await until('progress', async () => (await client.submit(anOrder(gone), [])).lastSequence > 1)
     await rm(join(dir, 'jobs'), { recursive: true, maxRetries: 20 })
     const last = (await eventsOf(client, gone)).at(-1)
@@ -61,7 +68,7 @@ test('the real ranks render two chunks, resume at the second alike, leave a job 
     const { state: next, rankRestarts } = await client.describe()
     assert.deepEqual([next, rankRestarts], ['IDLE', 0])
 
-    await client.submit(anOrder({ ...small, ...endless, generation: 2, steps: 1000 }), files)
+    await client.submit(anOrder({ ...small, ...endless, generation: 2, width: 384, height: 384, steps: 100 }), files)
     const family = (await descendantsOf(runner.child.pid ?? 0)).map(({ pid }) => pid)
     assert.ok(family.length >= 2, 'two ranks')
     runner.child.kill('SIGKILL')

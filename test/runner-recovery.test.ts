@@ -186,8 +186,9 @@ test('of what an earlier runner left, only one whole job is taken up', async (t)
     })
     const damages: Record<string, (folder: string) => Promise<unknown>> = {
       'no record': (folder) => rm(join(folder, 'job.json')),
-      'a record of another version': write(record.replace('"revision":1', '"revision":0')),
-      'an order that is not taken any more': write(record.replace('"fps":25', '"fps":60')),
+      'a record of a newer version': write(record.replace('"format":1', '"format":2')),
+      'a record without a format': write(record.replace('"format":1,', '')),
+      'an order that is not taken any more': write(record.replace('"preset":"quality"', '"preset":"../quality"')),
       'an input that is gone': (folder) => rm(join(folder, 'reference')),
       'an input that is shorter': (folder) => truncate(join(folder, 'voice-1.wav'), 10),
       'a segment of other bytes': (folder) => writeFile(join(folder, 'chunk-0001.mp4'), 'x'),
@@ -204,9 +205,13 @@ test('of what an earlier runner left, only one whole job is taken up', async (t)
       assert.deepEqual(await recovered(newer), { generation: 2, left: ['0'] })
     })
     await t.test('a fence that is damaged is no reason to stand still', async () => {
-      await writeFile(join(dir, 'generations.json'), '[["vid')
+      await writeFile(join(dir, 'generations.json'), '{"format":1,"newest":[["vid')
       generations.load(log)
       assert.equal(generations.newest(job.jobId), 0)
+    })
+    await t.test('a fence that a newer runner wrote is not gone beyond', async () => {
+      await writeFile(join(dir, 'generations.json'), '{"format":2,"newest":{}}')
+      assert.throws(() => generations.load(log), /generations\.json has format 2; this version knows formats up to 1/)
     })
   }))
 

@@ -12,7 +12,7 @@ import { smallInputs } from './small-inputs.js'
 import { testStack } from './stack.js'
 
 /** Two chunks of a small picture, each long enough to be broken off inside. */
-const small = { prompt: 'a person talks', frames: 150, width: 128, height: 128, steps: 400 }
+const small = { prompt: 'a person talks', frames: 150, width: 256, height: 256, steps: 100 }
 const pythonPath = () => process.env.PYTHON_PATH ?? testStack().pythonPath
 
 /** What each chunk is, down to its bytes. */

@@ -14,40 +14,15 @@ import {
   searchAttributes,
   videoMemoKey,
 } from '../workflows/names.js'
-import type { Order } from '../workflows/order.js'
 import type { RenderProgress } from '../workflows/progress.js'
 import { queuedMemo } from '../workflows/queued-memo.js'
 import type { SweepActivities } from '../workflows/sweep-activities.js'
 import type { VideoInput, VideoMemo } from '../workflows/video.js'
 import type { AttachRequest, Rendered, RenderRequest, VideoActivities } from '../workflows/video-activities.js'
 import type { video } from '../workflows/video-workflow.js'
+import { anAcceptedOrder } from './an-order.js'
 import { until } from './local-runner.js'
 import { testStack } from './stack.js'
-
-/** An order of two chunks at 25 frames per second. */
-export function anAcceptedOrder(videoId: string, changes: Partial<Order> = {}): Order {
-  const file = { bytes: 10, sha256: 'ab' }
-  return {
-    videoId,
-    prompt: 'a person | talks',
-    negativePrompt: 'blurred',
-    preset: 'quality',
-    reference: { ...file, key: `videos/${videoId}/input/reference.png`, kind: 'picture', width: 640, height: 640 },
-    voices: [{ ...file, key: `videos/${videoId}/input/audio-1.wav`, samples: 64_000 }],
-    voiceMode: 'add',
-    boxes: [],
-    fps: 25,
-    steps: 10,
-    shift: 5,
-    textGuide: 5,
-    audioGuide: 4,
-    seed: 42,
-    width: 640,
-    height: 640,
-    logo: false,
-    ...changes,
-  }
-}
 
 /** Activities that succeed at once; a test replaces those that it is about. */
 export function willing(): VideoActivities {

@@ -1,4 +1,5 @@
-import { analysisRate, type Order, type VoiceMode } from './order.js'
+import { analysisRate, type Order } from './order.js'
+import type { AudioType } from './parameters.js'
 
 /** Frames of a full chunk, and how many of the last chunk's frames the next one starts from. */
 export const chunkFrames = 81
@@ -10,7 +11,7 @@ export function renderFps(fps: number): number {
 }
 
 /** Samples of the whole sound at 16 kHz: voices one after the other, or the longest of them. */
-export function soundSamples(voiceSamples: number[], mode: VoiceMode): number {
+export function soundSamples(voiceSamples: number[], mode: AudioType): number {
   return mode === 'add' ? voiceSamples.reduce((sum, n) => sum + n, 0) : Math.max(...voiceSamples)
 }
 
@@ -42,11 +43,15 @@ export function chunkPlan(frames: number): ChunkPlan {
   return { chunks, framesPerChunk: chunkFrames, lastFrames }
 }
 
-/** Frames that the render of an order yields, at `renderFps(order.fps)`. */
-export function orderFrames(order: Pick<Order, 'voices' | 'voiceMode' | 'fps'>): number {
-  const samples = soundSamples(
-    order.voices.map((voice) => voice.samples),
-    order.voiceMode,
+/** Samples of an order's whole sound at 16 kHz. */
+export function orderSamples({ voices, parameters }: Pick<Order, 'voices' | 'parameters'>): number {
+  return soundSamples(
+    voices.map((voice) => voice.samples),
+    parameters.audio_type,
   )
-  return framesOf(samples, renderFps(order.fps))
+}
+
+/** Frames that the render of an order yields, at `renderFps` of its rate. */
+export function orderFrames(order: Pick<Order, 'voices' | 'parameters'>): number {
+  return framesOf(orderSamples(order), renderFps(order.parameters.fps))
 }

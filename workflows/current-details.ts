@@ -6,6 +6,7 @@ import { guidancePasses } from './work.js'
 /** A video at a glance for the Temporal web UI, in Markdown. Live progress is in the heartbeat of the pending `render`. */
 export function currentDetails(order: Order, memo: VideoMemo, doing: string): string {
   const plan = chunkPlan(orderFrames(order))
+  const { prompt, fps, steps, seed, preset, audio_type, logo_video } = order.parameters
   return [
     `### ${memo.phase}: ${doing}`,
     ...(memo.error ? [`**${memo.error.word}**: ${memo.error.message}`, ''] : []),
@@ -18,21 +19,19 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
     ...(memo.progressFloor ? [row('reached', `${memo.progressFloor} %`)] : []),
     row(
       'result',
-      `${memo.width} × ${memo.height}, ${memo.seconds.toFixed(1)} s at ${order.fps} fps, closing clip: ${order.logo ? 'yes' : 'no'}`,
+      `${memo.width} × ${memo.height}, ${memo.seconds.toFixed(1)} s at ${fps} fps, closing clip: ${logo_video ? 'yes' : 'no'}`,
     ),
     row(
       'work',
-      `${chunksOf(plan)} frames, ${order.steps} steps, ${guidancePasses(order)} passes a step, seed ${order.seed}, preset ${order.preset}`,
+      `${chunksOf(plan)} frames, ${steps} steps, ${guidancePasses(order.parameters)} passes a step, seed ${seed}, preset ${preset}`,
     ),
     row(`reference ${order.reference.kind}`, stored(order.reference)),
     ...order.voices.map((voice, i) =>
       row(`voice ${i + 1}`, `${(voice.samples / analysisRate).toFixed(1)} s, ${stored(voice)}`),
     ),
-    ...(order.voices.length > 1
-      ? [row('voices', order.voiceMode === 'add' ? 'one after the other' : 'both at once')]
-      : []),
+    ...(order.voices.length > 1 ? [row('voices', audio_type === 'add' ? 'one after the other' : 'both at once')] : []),
     ...(memo.note ? [row('note', memo.note)] : []),
-    row('prompt', order.prompt === '' ? 'none' : inOneCell(order.prompt)),
+    row('prompt', prompt === '' ? 'none' : inOneCell(prompt)),
     ...(memo.file
       ? [
           row(

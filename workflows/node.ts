@@ -16,6 +16,9 @@ export type NodeAnnouncement = {
   renders: string | null
 }
 
+/** The number of an announcement's shape as it is stored. */
+export const nodeFormat = 1
+
 /** Seconds that one forward pass of so many tokens took on this node. */
 export type Speed = { tokens: number; secondsPerForward: number }
 

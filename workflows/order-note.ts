@@ -4,8 +4,8 @@ import { analysisRate, type Order } from './order.js'
 const leastTold = analysisRate / 100
 
 /** What is done with an order's voices that its owner may not expect, in words for them; undefined when nothing is. ASCII: it travels as a header. */
-export function orderNote({ voices, voiceMode }: Pick<Order, 'voices' | 'voiceMode'>): string | undefined {
-  if (voiceMode !== 'para') return undefined
+export function orderNote({ voices, parameters }: Pick<Order, 'voices' | 'parameters'>): string | undefined {
+  if (parameters.audio_type !== 'para') return undefined
   const longest = Math.max(...voices.map((voice) => voice.samples))
   const longer = voices.findIndex((voice) => voice.samples === longest) + 1
   for (const [i, { samples }] of voices.entries()) {

@@ -1,4 +1,4 @@
-import { soundSamples } from './chunk-plan.js'
+import { orderSamples } from './chunk-plan.js'
 import { analysisRate } from './order.js'
 import { orderNote } from './order-note.js'
 import type { VideoInput, VideoMemo } from './video.js'
@@ -6,17 +6,13 @@ import { tokensPerForward, workOf } from './work.js'
 
 /** The memo of a video that was just accepted: the workflow is started with it, and goes on from it. */
 export function queuedMemo({ order, createdAt }: VideoInput): VideoMemo {
-  const samples = soundSamples(
-    order.voices.map((voice) => voice.samples),
-    order.voiceMode,
-  )
   const note = orderNote(order)
   return {
     phase: 'queued',
-    prompt: order.prompt,
+    prompt: order.parameters.prompt,
     width: order.width,
     height: order.height,
-    seconds: samples / analysisRate,
+    seconds: orderSamples(order) / analysisRate,
     work: workOf(order),
     tokens: tokensPerForward(order),
     ...(note !== undefined && { note }),

@@ -65,7 +65,7 @@ function summaryOf(attempt: RenderAttempt, order: Order): string {
   const { chunks } = chunkPlan(orderFrames(order))
   const what =
     attempt.kind === 'render'
-      ? `generation ${attempt.generation}: ${chunks} chunks × ${order.steps} steps`
+      ? `generation ${attempt.generation}: ${chunks} chunks × ${order.parameters.steps} steps`
       : `generation ${attempt.generation}, again on ${attempt.node}`
   return attempt.why === undefined ? what : `${what}, since ${attempt.why}`.slice(0, 250)
 }

@@ -19,7 +19,7 @@ export type RenderRequest = {
 export type AttachRequest = Pick<RenderRequest, 'order' | 'generation'>
 
 /**
- * The chunks in S3 that make the whole picture track, at `renderFps(order.fps)`. `lineage` says which generation made each,
+ * The chunks in S3 that make the whole picture track, at `renderFps` of the order's rate. `lineage` says which generation made each,
  * from the first on: what an older one may still write besides is nobody's.
  */
 export type Rendered = { lineage: number[]; frames: number }

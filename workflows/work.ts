@@ -1,10 +1,11 @@
 import { chunkPlan, orderFrames } from './chunk-plan.js'
 import type { Order } from './order.js'
+import type { OrderParameters } from './parameters.js'
 
-/** Forward passes of the model per step: 3 with both guidances, 2 with one of them at 1, 1 with both (facts: pipeline 2.3). */
-export function guidancePasses({ textGuide, audioGuide }: Pick<Order, 'textGuide' | 'audioGuide'>): number {
-  if (textGuide !== 1) return 3
-  return audioGuide !== 1 ? 2 : 1
+/** Forward passes of the model per step: 3 with both guidances, 2 with one of them at 1, 1 with both (the ranks' `Sampling.passes`). */
+export function guidancePasses(parameters: Pick<OrderParameters, 'guide_scale' | 'audio_guide_scale'>): number {
+  if (parameters.guide_scale !== 1) return 3
+  return parameters.audio_guide_scale !== 1 ? 2 : 1
 }
 
 /** Tokens of one forward pass: latent frames × (16 × 16 pixel) patches. */
@@ -19,7 +20,11 @@ export function tokensOf(frames: number, width: number, height: number): number 
 export function workOf(order: Order): number {
   const { chunks, framesPerChunk, lastFrames } = chunkPlan(orderFrames(order))
   const tokens = (frames: number) => tokensOf(frames, order.width, order.height)
-  return order.steps * guidancePasses(order) * ((chunks - 1) * tokens(framesPerChunk) + tokens(lastFrames))
+  return (
+    order.parameters.steps *
+    guidancePasses(order.parameters) *
+    ((chunks - 1) * tokens(framesPerChunk) + tokens(lastFrames))
+  )
 }
 
 /** Tokens of one forward pass of an order, in a full chunk. */

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.engine import Denoiser, Pass
+from pipeline.order import Order
 
 BOTH = Pass(prompt=True, voices=True)
 VOICES = Pass(prompt=False, voices=True)
@@ -28,13 +29,18 @@ class Sampling:
 
     steps: int
     shift: float
-    text_guide: float
-    audio_guide: float
+    guide_scale: float
+    audio_guide_scale: float
     adaptive_projected: bool = False  # APG
     # The reference runs two passes where both guides are 1, though the second has no effect.
     single_pass: bool = True
     # TeaCache's threshold, 0.2 in the reference; 0 is off. Faster, other frames: not what an order can ask for.
     tea_cache: float = 0.0
+
+    @classmethod
+    def of(cls, order: Order) -> Sampling:
+        """Take from an order what a step needs of it."""
+        return cls(order.steps, order.shift, order.guide_scale, order.audio_guide_scale)
 
     def __post_init__(self) -> None:
         if self.tea_cache and self.passes != 3:
@@ -48,9 +54,9 @@ class Sampling:
     @property
     def passes(self) -> int:
         """Forward passes of a step."""
-        if self.text_guide != 1:
+        if self.guide_scale != 1:
             return 3
-        return 1 if self.audio_guide == 1 and self.single_pass else 2
+        return 1 if self.audio_guide_scale == 1 and self.single_pass else 2
 
 
 class Guidance:
@@ -62,7 +68,7 @@ class Guidance:
 
     def velocity(self, denoiser: Denoiser, latent: Tensor, t: float) -> Tensor:
         """Run the passes that the guides ask for and combine them, [C,T,h,w]. Reuses the memory of their results."""
-        text, audio = self._sampling.text_guide, self._sampling.audio_guide
+        text, audio = self._sampling.guide_scale, self._sampling.audio_guide_scale
         if self._sampling.passes == 1:
             return denoiser(latent, t, BOTH)
         if self._sampling.passes == 2:

@@ -29,7 +29,7 @@ def prepare(engine: Engine, order: Order, directory: Path, tick: Tick) -> Prepar
     fit = (directory / "reference", order.height, order.width)
     reference = VideoReference(*fit, order.fps) if order.reference_is_video else StillReference(*fit)
     voices = [WavFile(path) for path in _voice_paths(directory)]
-    signals = place_voices(voices, [loudness_gain(voice) for voice in voices], order.voice_mode)
+    signals = place_voices(voices, [loudness_gain(voice) for voice in voices], order.audio_type)
     sounding = frame_count(signals[0].samples, order.fps)
     if abs(sounding - order.frames) > 1:
         raise OrderRejected(f"the voices last {sounding} frames at {order.fps} fps, the order says {order.frames}")
@@ -39,7 +39,7 @@ def prepare(engine: Engine, order: Order, directory: Path, tick: Tick) -> Prepar
     ]
     try:
         source = (reference.source_height, reference.source_width)
-        masks = person_masks(len(voices), *source, order.height, order.width, order.boxes)
+        masks = person_masks(len(voices), *source, order.height, order.width, order.bbox)
         token_masks(masks)
     except ValueError as error:
         raise OrderRejected(str(error)) from error

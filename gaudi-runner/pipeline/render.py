@@ -60,7 +60,7 @@ def render(
     order = inputs.order
     engine.use(order.preset, control.beat)
     plan = plan_chunks(order.frames)
-    sampling = Sampling(order.steps, order.shift, order.text_guide, order.audio_guide)
+    sampling = Sampling.of(order)
     video = Video(plan, sampling, order.seed, order.fps)
     per_latent = (order.height // 16) * (order.width // 16)
     tokens = [plan.latents(index) * per_latent for index in range(plan.chunks)]

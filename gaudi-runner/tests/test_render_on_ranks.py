@@ -13,6 +13,9 @@ import pytest
 from support.orders import make_inputs, order
 from support.rank_group import RankGroup, digests, messages_of
 
+# Chunks long enough to be broken off inside.
+LONG = {"width": 384, "height": 384, "steps": 100}
+
 
 @pytest.fixture(scope="module")
 def pair() -> RankGroup:
@@ -77,7 +80,7 @@ def test_the_last_checkpoint_leaves_nothing_to_do(pair: RankGroup, tmp_path: Pat
 def test_one_rank_renders_the_bytes_that_two_render(pair: RankGroup, tmp_path: Path) -> None:
     two = make_inputs(tmp_path / "two", 4.0, second_voice=3.0)
     alone = make_inputs(tmp_path / "one", 4.0, second_voice=3.0)
-    said = order(frames=100, voice_mode="para")
+    said = order(frames=100, audio_type="para")
     assert pair.render("two", two, **said)["type"] == "finished"
     with RankGroup(1) as single:
         assert single.until("ready", "failed")["type"] == "ready"
@@ -103,7 +106,7 @@ def test_eight_ranks_render_the_bytes_that_two_render(pair: RankGroup, tmp_path:
 
 def test_an_abort_stops_all_ranks_and_leaves_them_able(pair: RankGroup, tmp_path: Path) -> None:
     inputs = make_inputs(tmp_path / "stopped", 8.0)
-    said = order(frames=200, steps=1000)
+    said = order(frames=200, **LONG)
     pair.send(type="render", job="stopped", generation=1, directory=str(inputs), order=said)
     while pair.until("progress", "finished")["step"] < 3:
         pass
@@ -143,7 +146,13 @@ def test_an_abort_after_the_last_chunk_finishes_and_one_at_once_comes_first(pair
         ("both", [{"after_chunk": True}, {}], "aborted"),
     ):
         inputs = make_inputs(tmp_path / job, 2.0)
-        pair.send(type="render", job=job, generation=1, directory=str(inputs), order=order(frames=50, steps=200))
+        pair.send(
+            type="render",
+            job=job,
+            generation=1,
+            directory=str(inputs),
+            order=order(frames=50, width=192, height=192, steps=100),
+        )
         while pair.until("progress", "finished")["step"] < 3:
             pass
         for message in words:
@@ -155,11 +164,13 @@ def test_an_abort_after_the_last_chunk_finishes_and_one_at_once_comes_first(pair
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"width": 100}, "width 100 is not a multiple of 16"),
+        (
+            {"width": 100},
+            "the order is wrong: width must be a whole number from 64 to 4096, a multiple of 16; it was 100",
+        ),
         ({"frames": 90}, "the voices last 50 frames at 25 fps, the order says 90"),
-        ({"steps": 0, "fps": 0}, "fps 0 is not within 1-60; steps 0 is not within 1-1000"),
-        ({"preset": "draft"}, "the preset 'draft' is not among this node's: quality, fast, turbo"),
-        ({"boxes": [{"x": 0, "y": 0, "width": 64, "height": 64}]}, "one person owns the whole picture"),
+        ({"preset": "draft"}, "the order is wrong: preset must be quality or fast or turbo; it was 'draft'"),
+        ({"bbox": [{"x": 0, "y": 0, "width": 64, "height": 64}]}, "one person owns the whole picture"),
         ({"reference_is_video": True}, "the reference video cannot be read"),
         ({"first_chunk": 1}, "the checkpoint cannot be read"),
         ({"first_chunk": 2}, "first_chunk 2 is beyond the last of 1 chunks"),
@@ -200,7 +211,7 @@ def test_all_ranks_beat_while_they_wait(pair: RankGroup) -> None:
 def test_a_lost_rank_ends_the_group(tmp_path: Path) -> None:
     with RankGroup(2) as group:
         group.until("ready")
-        said = order(frames=200, steps=1000)
+        said = order(frames=200, **LONG)
         group.send(type="render", job="j", generation=1, directory=str(make_inputs(tmp_path, 8.0)), order=said)
         while group.until("progress")["step"] < 2:
             pass
@@ -224,7 +235,7 @@ def test_ranks_leave_when_the_runner_hangs_up(tmp_path: Path, rendering: bool) -
     with RankGroup(2) as group:
         group.until("ready")
         if rendering:
-            said = order(frames=200, steps=1000)
+            said = order(frames=200, **LONG)
             group.send(type="render", job="j", generation=1, directory=str(make_inputs(tmp_path, 8.0)), order=said)
             while group.until("progress")["step"] < 2:
                 pass

@@ -14,7 +14,7 @@ PIPELINE = Path(__file__).parents[1] / "pipeline"
 # Each room: its files (a folder stands for all of them), and the rooms that they may import. A new file of the top
 # folder or of infinitetalk/ gets its room here.
 ROOMS = {
-    "interface": ("engine order finite plan", ""),
+    "interface": ("engine order rules presets finite plan", ""),
     "rank": ("rank", "interface"),
     "voices": ("voices", "interface"),
     "pictures": ("pictures", "interface"),
@@ -27,7 +27,7 @@ ROOMS = {
         " infinitetalk.tea_cache infinitetalk.device",
         "interface rank pictures",
     ),
-    "weights": ("infinitetalk.weights infinitetalk.presets", "interface model"),
+    "weights": ("infinitetalk.weights", "interface model"),
     "encoders": ("infinitetalk.encoders", "interface voices model weights"),
     "infinitetalk": ("infinitetalk.engine infinitetalk.denoiser", "interface rank model weights encoders"),
     "process": ("ranks engines warm_up failures", "interface rank voices loop render demo model infinitetalk"),

@@ -26,9 +26,9 @@ from pipeline.infinitetalk.encoders.latents import published_name
 from pipeline.infinitetalk.encoders.picture import HEAD_WIDTH
 from pipeline.infinitetalk.encoders.voice import OLD_WEIGHT_NORM
 from pipeline.infinitetalk.model import Transformer, TransformerConfig
-from pipeline.infinitetalk.presets import DISTILLED
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import is_adapter
+from pipeline.presets import DISTILLED
 from pipeline.rank.group import Group
 from tools.tiny_diffusers import to_diffusers
 

@@ -16,6 +16,7 @@ from pipeline.demo.face import Face
 from pipeline.demo.talking import faces_of, moving_region, talking_frames
 from pipeline.demo.voice import voice_features
 from pipeline.engine import Conditions, Reference, Shape, Signal, Tick
+from pipeline.presets import PRESETS
 from pipeline.rank.group import Group
 from pipeline.rank.run_on_rank0 import run_on_rank0
 
@@ -30,7 +31,7 @@ class DemoEngine:
 
     name = "demo"
     model = "InfiniteTalk-demo"
-    presets = ("quality", "fast", "turbo")  # no weights, so none to choose from
+    presets = PRESETS  # no weights, so none to choose from
     versions: ClassVar[dict[str, str]] = {}
     device = torch.device("cpu")
     latent_channels = CHANNELS
@@ -44,11 +45,9 @@ class DemoEngine:
         """Name what it draws."""
         return "demo 3"
 
-    def refusal(self, preset: str) -> str | None:
+    def refusal(self, preset: str) -> str | None:  # noqa: ARG002 - it has no weights to lack
         """Offer every preset."""
-        if preset in self.presets:
-            return None
-        return f"the preset {preset!r} is not among this node's: {', '.join(self.presets)}"
+        return None
 
     def use(self, preset: str, beat: Callable[[], None]) -> None:
         """Have no weights to put in place."""

@@ -13,10 +13,10 @@ from pipeline.infinitetalk.denoiser import ChunkDenoiser, KVCache
 from pipeline.infinitetalk.device import Device
 from pipeline.infinitetalk.encoders.published import Encoders, encoder_digests, encoder_problems, load_encoders
 from pipeline.infinitetalk.model import Transformer
-from pipeline.infinitetalk.presets import DISTILLED, QUALITY
 from pipeline.infinitetalk.weights.config_file import read_config
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.transformer import TransformerWeights, Variant, WeightsError, check_weights
+from pipeline.presets import DISTILLED, QUALITY
 from pipeline.rank.group import Group
 
 # Raise it when the same weights give other numbers: checkpoints of before are refused then.
@@ -51,8 +51,6 @@ class InfiniteTalkEngine:
         """Say why a preset is not offered: which file is not there, and where it is to be had."""
         if preset in self.presets:
             return None
-        if preset not in DISTILLED:
-            return f"the preset {preset!r} is not among this node's: {', '.join(self.presets)}"
         path, source = self._folder.lora(preset), DISTILLED[preset].source
         return f"the preset {preset} needs {path}, from {source}, and a start of the ranks once it is there"
 

@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 
+# Raised when the shape of the files changes; older ones are still read, newer ones refused.
+FORMAT = 1
+
 
 class NotWhole(ValueError):
-    """The file is not there, was cut off or holds other bytes than were written."""
+    """The file is not there, was cut off, holds other bytes than were written, or is a newer version's."""
 
 
 def write_state_file(path: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write it in place: whoever needs it whole renames it. The same content gives the same bytes."""
     shapes = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
-    described = json.dumps({"header": header, "arrays": shapes}, sort_keys=True).encode() + b"\n"
+    described = json.dumps({"format": FORMAT, "header": header, "arrays": shapes}, sort_keys=True).encode() + b"\n"
     contents = [
         np.ascontiguousarray(arrays[name]).data.cast("B") if arrays[name].size else b"" for name in sorted(arrays)
     ]
@@ -40,6 +43,8 @@ def read_state_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise NotWhole(f"{path.name} is not whole: its {len(rest)} bytes are not those that were written")
     described, _, content = rest.partition(b"\n")
     said = json.loads(described)
+    if said["format"] > FORMAT:
+        raise NotWhole(f"{path.name} has format {said['format']}; this version knows formats up to {FORMAT}")
     arrays, at = {}, 0
     for name, (dtype, shape) in sorted(said["arrays"].items()):
         count = int(np.prod(shape))

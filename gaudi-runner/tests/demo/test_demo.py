@@ -88,7 +88,7 @@ def rendered(directory: Path, **changes: object) -> tuple[torch.Tensor, torch.Te
     said = Order.read(order(**{"width": 192, "height": 192, **changes}))
     engine = DemoEngine(Group())
     prepared = prepare(engine, said, directory, lambda: None)
-    sampling = Sampling(said.steps, said.shift, said.text_guide, said.audio_guide)
+    sampling = Sampling.of(said)
     video = Video(plan_chunks(said.frames), sampling, said.seed, said.fps)
     chunks = stream(engine, Group(), video, prepared=prepared)
     return torch.cat([chunk.frames for chunk in chunks], 1), next(iter(prepared.reference.frames(0, 1)))
@@ -114,7 +114,7 @@ LEFT, RIGHT = ({"x": x, "y": 0, "width": 236, "height": 256} for x in (10, 266))
 def test_two_people_talk_each_with_their_own_voice(tmp_path: Path, boxes: list[dict], seeds: tuple[int, int]) -> None:
     inputs = make_inputs(tmp_path, 3.0, second_voice=3.0)
     draw_reference(inputs / "reference", (512, 256), faces=2)
-    frames, reference = rendered(inputs, frames=75, voice_mode="para", width=384, boxes=boxes)
+    frames, reference = rendered(inputs, frames=75, audio_type="para", width=384, bbox=boxes)
     change = (frames - reference[:, None]).abs().mean(0)
     voices = [loudness(syllables(3.0, seed), 75) for seed in seeds]
     for person, half in enumerate((change[:, :, :192], change[:, :, 192:])):

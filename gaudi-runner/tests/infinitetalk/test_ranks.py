@@ -51,7 +51,7 @@ def test_resuming_at_the_second_chunk_gives_the_same_bytes(pair: RankGroup, tmp_
 
 def test_two_people_speak_if_each_has_a_token(pair: RankGroup, tmp_path: Path) -> None:
     inputs = make_inputs(tmp_path / "two", 0.5, second_voice=0.5)
-    said = order(frames=12, voice_mode="para", **SMALL)
+    said = order(frames=12, audio_type="para", **SMALL)
     assert pair.render("two", inputs, **said)["type"] == "finished"
     # Person 1's half of 16 pixels holds no patch that a token is made of.
     refused = pair.render("narrow", inputs, **{**said, "width": 16})

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.state import state_file
 from pipeline.state.state_file import NotWhole, read_state_file, write_state_file
 from pipeline.state.step_checkpoint import FILE, StepCheckpoint, read_steps
 from support.orders import make_inputs, order
 from support.rank_group import RankGroup, digests, messages_of
 
-SAID = order(frames=150, steps=120)
+SAID = order(frames=150, width=160, steps=100)  # a chunk takes longer than a second
 OWN = {"seed": 1, "engine": "e"}
 SHAPE = (2, 3, 4, 4)
 
@@ -129,6 +130,17 @@ def test_a_disk_that_takes_no_step_does_not_stop_a_render(tmp_path: Path, capsys
     with StepCheckpoint(tmp_path / "missing", OWN, lambda: True) as steps:
         steps.after_step(0, 1, torch.zeros(SHAPE))
     assert "step 1 of chunk 0 is not kept" in capsys.readouterr().err
+
+
+def test_a_state_of_a_newer_version_is_refused_with_both_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_file, "FORMAT", 2)
+    written(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(NotWhole, match=r"steps\.state has format 2; this version knows formats up to 1"):
+        read_state_file(tmp_path / FILE)
+    assert read_steps(tmp_path, 3, 4, OWN, SHAPE) is None
 
 
 def test_a_state_file_holds_what_was_written(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import wave
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,17 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+TABLE = json.loads((Path(__file__).parents[2] / "test/fixtures/parameters.json").read_text())
+
+# What the ranks are given, with the cases of each setting. The service's tests read the same table.
+CASES: dict[str, dict[str, list]] = {
+    name: cases for part in ("parameters", "derived") for name, cases in TABLE[part].items() if cases.get("ranks", True)
+}
+
 
 def order(**changes: object) -> dict[str, Any]:
-    plain = {
-        "prompt": "a person talks", "negative_prompt": "blurred", "preset": "quality", "boxes": [],
-        "reference_is_video": False, "voice_mode": "add", "fps": 25, "frames": 100,
-        "width": 128, "height": 128, "steps": 4, "shift": 5.0, "text_guide": 5.0, "audio_guide": 5.0,
-        "seed": 42, "first_chunk": 0,
-    }  # fmt: skip
-    return {**plain, **changes}
+    """A valid order as the runner sends it: of each setting the table's first valid value."""
+    return {**{name: cases["valid"][0] for name, cases in CASES.items()}, **changes}
 
 
 def draw_reference(path: Path, size: tuple[int, int] = (256, 256), faces: int = 1) -> None:

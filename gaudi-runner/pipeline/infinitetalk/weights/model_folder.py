@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.infinitetalk.presets import DISTILLED
+from pipeline.presets import DISTILLED
 
 BASE = "Wan2.1-I2V-14B-480P"
 NUMBERED = re.compile(r"(.*)-(\d+)-of-(\d+)\.safetensors")

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from pipeline.engine import CannotStart
 from pipeline.infinitetalk.model import Transformer
-from pipeline.infinitetalk.presets import DISTILLED, QUALITY
 from pipeline.infinitetalk.weights.diffusers_layout import published_name
 from pipeline.infinitetalk.weights.lora import Lora, read_lora
 from pipeline.infinitetalk.weights.model_folder import ModelFolder
 from pipeline.infinitetalk.weights.tensor_file import TensorFile, open_tensors
+from pipeline.presets import DISTILLED, QUALITY
 
 READABLE = ("F32", "BF16", "F16")
 SHOWN = 10

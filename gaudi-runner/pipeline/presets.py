@@ -1,4 +1,4 @@
-"""The presets of an order, as this model knows them: which published LoRA makes a video quick, and where to get it.
+"""The presets of an order: the weights that each renders with, and where the LoRAs of the quick ones are published.
 
 Steps, guides and shift of a preset are the order's own; here is only what changes the weights.
 """
@@ -32,3 +32,5 @@ DISTILLED = {
         "huggingface.co/Kijai/WanVideo_comfy",
     ),
 }
+
+PRESETS = (QUALITY, *DISTILLED)
