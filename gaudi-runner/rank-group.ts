@@ -2,15 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { descendantsOf, identify, isStopped, killAll, type ProcessIdentity } from './process-family.js'
 import { RankControl } from './rank-control.js'
 import { type RankCommand, RankProcess } from './rank-process.js'
-import type { RankWord, Ready, RunnerCommand } from './rank-protocol.js'
+import type { breaks, RankWord, Ready, RunnerCommand } from './rank-protocol.js'
 import { RankWatchdog } from './rank-watchdog.js'
 
 /** Why a group cannot go on: the first failing rank's own words, since the others only say that their peer is gone. */
 export type Blame = {
-  reason: 'ENGINE' | 'OUT_OF_MEMORY' | 'NOT_A_NUMBER' | 'RANK_DIED' | 'RANK_STALLED'
+  code: Exclude<(typeof breaks)[number], 'cannot_start'> | 'rank_died' | 'rank_stalled'
   /** −1 where no single rank is to blame. */
   rank: number
-  message: string
+  /** For operators. */
+  detail: string
 }
 
 export type RankGroupListener = {
@@ -19,8 +20,8 @@ export type RankGroupListener = {
   heard(word: RankWord): void
   /** Once, at the first failure, with the newest lines of output; the processes may still be there. */
   broken(blame: Blame, output: string): void
-  /** Once, instead of `broken`: what the ranks were started with cannot work; the message says all that is wrong. */
-  refused(message: string): void
+  /** Once, instead of `broken`: what the ranks were started with cannot work; the detail says all that is wrong. */
+  refused(detail: string): void
   output(line: string): void
 }
 
@@ -100,13 +101,13 @@ export class RankGroup implements AsyncDisposable {
   }
 
   /** Breaks the group for not getting on. A rank that was stopped holds up all others and is to blame, before `rank`. */
-  async stalled(rank: number, message: string): Promise<void> {
+  async stalled(rank: number, detail: string): Promise<void> {
     for (const [each, identity] of this.#identities) {
       const known = await identity
       if (!known || !(await isStopped(known))) continue
-      return this.break({ reason: 'RANK_STALLED', rank: each, message: `rank ${each} was stopped: ${message}` })
+      return this.break({ code: 'rank_stalled', rank: each, detail: `rank ${each} was stopped: ${detail}` })
     }
-    this.break({ reason: 'RANK_STALLED', rank, message })
+    this.break({ code: 'rank_stalled', rank, detail })
   }
 
   /** Ends every process of the group: asks, waits, kills. Safe to call again. */
@@ -127,17 +128,17 @@ export class RankGroup implements AsyncDisposable {
     this.#control = await RankControl.listen({
       heard: (rank, word) => this.#heard(rank, word),
       gone: (rank) => this.#gone(rank),
-      garbled: (rank, problem) => this.break({ reason: 'ENGINE', rank, message: problem }),
+      garbled: (rank, problem) => this.break({ code: 'rank_failed', rank, detail: problem }),
     })
     this.#process = await RankProcess.start(command(this.#control.path), this.#listener.output)
     this.#startTimer = setTimeout(() => {
-      const message = `the ranks were not ready within ${startMs / 1000} s; ${this.#identities.size} had said hello`
-      this.break({ reason: 'RANK_STALLED', rank: -1, message })
+      const detail = `the ranks were not ready within ${startMs / 1000} s; ${this.#identities.size} had said hello`
+      this.break({ code: 'rank_stalled', rank: -1, detail })
     }, startMs)
     void this.#process.exited.then(async ({ code, signal }) => {
       await sleep(lastWordsMs)
-      const message = `torchrun ended (${signal ?? `exit code ${code}`}): ${this.#process?.tail ?? ''}`
-      this.break({ reason: 'RANK_DIED', rank: -1, message })
+      const detail = `torchrun ended (${signal ?? `exit code ${code}`}): ${this.#process?.tail ?? ''}`
+      this.break({ code: 'rank_died', rank: -1, detail })
     })
   }
 
@@ -164,21 +165,20 @@ export class RankGroup implements AsyncDisposable {
     }
   }
 
-  #failed({ reason, rank, message }: Extract<RankWord, { type: 'failed' }>): void {
-    if (reason === 'cannot_start') {
+  #failed({ code, rank, detail }: Extract<RankWord, { type: 'failed' }>): void {
+    if (code === 'cannot_start') {
       void this.end()
-      return this.#listener.refused(message)
+      return this.#listener.refused(detail)
     }
-    const reasons = { engine: 'ENGINE', out_of_memory: 'OUT_OF_MEMORY', not_a_number: 'NOT_A_NUMBER' } as const
-    this.break({ reason: reasons[reason], rank, message })
+    this.break({ code, rank, detail })
   }
 
   /** Rank 0 speaks for all, but a rank that has not said hello could not be watched. */
   #ready(ready: Ready): void {
     const { ranks, stallMs } = this.#options
     if (ready.ranks !== ranks || this.#identities.size !== ranks) {
-      const message = `ready with ${ready.ranks} ranks, ${this.#identities.size} of which said hello, instead of ${ranks}`
-      return this.break({ reason: 'ENGINE', rank: 0, message })
+      const detail = `ready with ${ready.ranks} ranks, ${this.#identities.size} of which said hello, instead of ${ranks}`
+      return this.break({ code: 'rank_failed', rank: 0, detail })
     }
     clearTimeout(this.#startTimer)
     this.#watchdog = new RankWatchdog(ranks, stallMs, (rank, silentMs) => {
@@ -189,7 +189,7 @@ export class RankGroup implements AsyncDisposable {
 
   #gone(rank: number): void {
     const tail = this.#process?.tail
-    this.break({ reason: 'RANK_DIED', rank, message: `rank ${rank} ended without a word${tail ? `: ${tail}` : ''}` })
+    this.break({ code: 'rank_died', rank, detail: `rank ${rank} ended without a word${tail ? `: ${tail}` : ''}` })
   }
 
   async #end(): Promise<ProcessIdentity[]> {

@@ -16,6 +16,9 @@ export type NodeAnnouncement = {
   renders: string | null
 }
 
+/** What the engines call their models (`pipeline/engine.py`; tested): a video's model until its node has named it. */
+export const engineModels = { demo: 'InfiniteTalk-demo', infinitetalk: 'InfiniteTalk' } as const
+
 /** Seconds that one forward pass of so many tokens took on this node. */
 export type Speed = { tokens: number; secondsPerForward: number }
 

@@ -7,7 +7,15 @@ from typing import Any, Literal
 
 
 class OrderRejected(ValueError):
-    """The order or one of its files cannot be rendered. Found on rank 0 before the first collective, agreed by all."""
+    """The order or one of its files cannot be rendered. Found on rank 0 before the first collective, agreed by all.
+
+    The text is for operators; `code` is one of `failures.REJECTIONS`.
+    """
+
+    def __init__(self, detail: str, code: str = "order_refused") -> None:
+        """Without a code the order itself is at fault, which the API should have refused: ours to mend."""
+        super().__init__(detail)
+        self.code = code
 
 
 @dataclass(frozen=True)
