@@ -84,10 +84,10 @@ function play(request: RenderRequest, { from = store, attach = false, by = worke
   return { ...played, result }
 }
 
-function failedWith(word: string, message?: RegExp) {
+function failedWith(code: string, message?: RegExp) {
   return (error: unknown) => {
     assert.ok(error instanceof ApplicationFailure, String(error))
-    assert.equal(error.type, word)
+    assert.equal(error.type, code)
     if (message) assert.match(error.message, message)
     return true
   }
@@ -269,7 +269,7 @@ test('a node that renders another video is busy, and its video goes on', async (
 })
 
 test('an order that the ranks refuse fails with their words', async () => {
-  await assert.rejects(play(await aRequest('is refused')).result, failedWith('voice_unreadable', /voice 1 is silent/))
+  await assert.rejects(play(await aRequest('is refused')).result, failedWith('voice_silent', /voice 1 is silent/))
   assert.equal((await runner.client.describe()).state, 'IDLE')
 })
 
@@ -283,7 +283,7 @@ test('a checkpoint that the ranks refuse costs its chunks, not the video', async
   assert.deepEqual((await storedChunks(store, videoId)).lineage, [])
   assert.equal((await runner.client.describe()).state, 'IDLE')
   // From the first chunk on there is no checkpoint that could be to blame.
-  await assert.rejects(play({ ...request, generation: 3 }).result, failedWith('voice_unreadable'))
+  await assert.rejects(play({ ...request, generation: 3 }).result, failedWith('voice_silent'))
 })
 
 test('a storage that is away for a while costs no chunk', async () => {
@@ -309,7 +309,7 @@ test('a rank that throws fails the render with its own message', async () => {
 
 test('a job that its node could not go on with is let go of, for the next video', async () => {
   const request = await aRequest('rank 1 dies once, then is refused')
-  await assert.rejects(play(request).result, failedWith('runner_lost'))
+  await assert.rejects(play(request).result, failedWith('node_failed'))
   assert.equal((await runner.client.describe()).job, null)
   await untilIdle(runner.client)
 })

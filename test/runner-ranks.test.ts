@@ -91,7 +91,7 @@ test('ranks that show that they live, but get nowhere, are started again', async
 test('a full disk under the ranks ends the job as a fault of the node, which leaves the next job to others', async () => {
   await using runner = await startLocalRunner()
   const { told, failed } = await tellsOf(runner, 'rank 1 has no space')
-  assert.deepEqual([told, failed?.code], [failedAfterThree, 'node_failed'])
+  assert.deepEqual([told, failed?.code], [failedAfterThree, 'disk_full'])
   await runner.client.release(job)
   await sleep(1000) // the ranks are back by now
   assert.equal((await runner.client.describe()).state, 'STARTING')

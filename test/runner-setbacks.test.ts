@@ -2,21 +2,21 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { failedAt, isEnough, noSetbacks, reached, type Setbacks } from '../gaudi-runner/setbacks.js'
 
-type Failure = [reason: Parameters<typeof failedAt>[2], chunk?: number, step?: number]
+type Failure = [code: Parameters<typeof failedAt>[2], chunk?: number, step?: number]
 
 /** After how many of the failures the job is given up; 0 if it never is. What an attempt told counts as reached. */
 function givenUpAfter(...failures: Failure[]): number {
   let setbacks: Setbacks = noSetbacks
-  for (const [at, [reason, chunk, step]] of failures.entries()) {
+  for (const [at, [code, chunk, step]] of failures.entries()) {
     const position = chunk === undefined || step === undefined ? undefined : { chunk, step }
     if (position) setbacks = reached(setbacks, position)
-    setbacks = failedAt(setbacks, position, reason)
+    setbacks = failedAt(setbacks, position, code)
     if (isEnough(setbacks)) return at + 1
   }
   return 0
 }
 
-test('three failures at the same step are enough, whatever their reason', () => {
+test('three failures at the same step are enough, whatever their code', () => {
   assert.equal(
     givenUpAfter(['rank_failed', 1, 2], ['rank_failed', 1, 2], ['rank_failed', 1, 2], ['rank_failed', 1, 2]),
     3,

@@ -9,7 +9,7 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
   const plan = chunkPlan(orderFrames(order))
   return [
     `### ${memo.phase}: ${doing}`,
-    ...(memo.error ? [`**${memo.error.code}**: ${inOneCell(memo.error.detail)}`, ''] : []),
+    ...(memo.error ? [`**${memo.error.code}**: ${inOneCell(memo.error.detail, 1000)}`, ''] : []),
     row('', ''),
     row('---', '---'),
     ...(memo.node ? [row('node', `${memo.node}, generation ${memo.generation ?? 1}`)] : []),
@@ -81,7 +81,7 @@ const stored = (file: StoredFile): string => `\`${file.key}\`, ${megabytes(file.
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`
 
 /** A prompt is the caller's text, a detail an exception's: neither must end the table's cell or row, or fill the page. */
-function inOneCell(text: string): string {
-  const short = text.length > 300 ? `${text.slice(0, 300)}…` : text
+function inOneCell(text: string, limit = 300): string {
+  const short = text.length > limit ? `${text.slice(0, limit)}…` : text
   return short.replace(/[|`<>[\]*_\\]/g, (sign) => `\\${sign}`).replace(/\s+/g, ' ')
 }
