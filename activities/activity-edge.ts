@@ -2,11 +2,11 @@ import { CancelledFailure } from '@temporalio/common'
 import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import { Histogram, type Registry } from 'prom-client'
 import type { Log } from '../infra/log.js'
-import { failures, failureWord, isOurFault } from '../workflows/failures.js'
-import { failureOf } from './failure.js'
+import { failureCode, failures, isOurFault } from '../workflows/failures.js'
+import { failureOf } from './activity-failure.js'
 
 /**
- * What surrounds every activity of a worker: errors become failures with a word, begin and end are logged with the
+ * What surrounds every activity of a worker: errors become failures with a code, begin and end are logged with the
  * video's id, and both the wait in the queue and the run are measured.
  */
 export function activityEdge({ log, registry }: { log: Log; registry: Registry }): ActivityInterceptorsFactory {
@@ -42,10 +42,10 @@ export function activityEdge({ log, registry }: { log: Log; registry: Registry }
           } catch (error) {
             // Whatever a cancellation broke on its way out is the cancellation.
             const failed = cancellationSignal.aborted && !isTyped(error) ? cancellationSignal.reason : failureOf(error)
-            const outcome = failed instanceof CancelledFailure ? 'Cancelled' : failureWord(failed.type)
+            const outcome = failed instanceof CancelledFailure ? 'cancelled' : failureCode(failed.type)
             end({ outcome })
             const level = isOurFault(outcome) ? 'error' : 'warn'
-            videoLog[level]({ event: 'failed', word: outcome, err: failed }, `${activity} failed: ${failed.message}`)
+            videoLog[level]({ event: 'failed', code: outcome, err: failed }, `${activity} failed: ${failed.message}`)
             throw failed
           }
         },

@@ -11,7 +11,7 @@ import type { VideoFile } from '../workflows/video.js'
 import type { Rendered, VideoActivities } from '../workflows/video-activities.js'
 import { checkFile } from './check-file.js'
 import { type ClosingClip, fitClosingClip } from './closing-clip.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 import { startHeartbeats } from './heartbeats.js'
 import { pictureOptions } from './picture-track.js'
 import { downloadSegment } from './download-segment.js'
@@ -40,7 +40,7 @@ async function assemble(
   const signal = Context.current().cancellationSignal
   using _beats = startHeartbeats(2000)
   if (rendered.frames !== orderFrames(order)) {
-    throw failure('BadOutput', `${rendered.frames} frames were rendered instead of ${orderFrames(order)}`)
+    throw failure('bad_output', `${rendered.frames} frames were rendered instead of ${orderFrames(order)}`)
   }
   await using folder = await tempFolder(order.videoId)
   const run = { ffmpegPath, signal, timeoutMs }
@@ -114,7 +114,7 @@ async function download(
   signal: AbortSignal,
 ): Promise<string> {
   const got = await store.get(key, { signal })
-  if (got.kind !== 'whole') throw failure('Internal', `${key} is not in the storage (${got.kind})`)
+  if (got.kind !== 'whole') throw failure('internal', `${key} is not in the storage (${got.kind})`)
   await pipeline(got.body, createWriteStream(path), { signal })
   return path
 }

@@ -6,10 +6,12 @@ import { chunkPlan, orderFrames } from '../workflows/chunk-plan.js'
 import type { RenderInterrupted, RenderStarted } from '../workflows/names.js'
 import { later, type RenderProgress } from '../workflows/progress.js'
 import type { AttachRequest, Rendered } from '../workflows/video-activities.js'
-import { failure, failureOf, withProgress } from './failure.js'
+import { failureCode } from '../workflows/failures.js'
+import { failure, failureOf, withProgress } from './activity-failure.js'
 import type { FollowedJobs } from './followed-jobs.js'
 import { startHeartbeats } from './heartbeats.js'
 import { type RenderMetrics, stepsDone } from './render-metrics.js'
+import { leavesJob } from './runner-failure.js'
 
 export type RenderDependencies = {
   store: ObjectStore
@@ -38,7 +40,7 @@ export type Attendance = {
   signal: AbortSignal
   at: (position: Position) => void
   from: (chunk: number) => void
-  interrupted: (how: Pick<RenderInterrupted, 'word' | 'message' | 'chunk' | 'step'>) => void
+  interrupted: (how: Pick<RenderInterrupted, 'code' | 'detail' | 'chunk' | 'step'>) => void
   /** Whether a job that was left should be ended on its runner, given why it was left. */
   endsJob: (error: unknown) => boolean
 }
@@ -50,11 +52,11 @@ const heartbeatMs = 250
  * reasons for which they end.
  *
  * Cancelled by the workflow, they end the job and leave the node idle first. Cut off from Temporal, asked to leave with
- * their worker, or replaced by another activity, they let the ranks go on and fail with WorkerLost: what becomes of the job is
+ * their worker, or replaced by another activity, they let the ranks go on and fail with `worker_lost`: what becomes of the job is
  * decided elsewhere.
  */
 export async function attended(
-  { node, followed, tell, metrics }: RenderDependencies,
+  { node, runner, followed, tell, metrics }: RenderDependencies,
   { order, generation }: AttachRequest,
   doing: RenderProgress['doing'],
   work: (attendance: Attendance) => Promise<Rendered>,
@@ -72,7 +74,10 @@ export async function attended(
   // The work does not wait for it; but no render ends before its workflow knows that it began.
   const ended = new AbortController()
   const untold = AbortSignal.any([signal, ended.signal])
-  const started = tell.started(videoId, { node, generation, at: Date.now() }, untold)
+  const at = Date.now()
+  const started = modelOf(runner, untold).then((model) =>
+    tell.started(videoId, { node, generation, at, ...model }, untold),
+  )
   started.catch(() => {})
   const attendance: Attendance = {
     signal,
@@ -97,7 +102,7 @@ export async function attended(
       if (follower.signal.aborted) return false
       if (cancellationSignal.aborted) return Context.current().cancellationDetails?.cancelRequested === true
       const failed = failureOf(error)
-      return !('type' in failed && (failed.type === 'RunnerLost' || failed.type === 'RunnerBusy'))
+      return !('type' in failed) || leavesJob(failureCode(failed.type))
     },
   }
   try {
@@ -106,9 +111,19 @@ export async function attended(
     return rendered
   } catch (error) {
     if (Context.current().cancellationDetails?.cancelRequested) throw cancellationSignal.reason
-    if (signal.aborted) throw failure('WorkerLost', 'the node worker left its render', { progress })
+    if (signal.aborted) throw failure('worker_lost', 'the node worker left its render', { progress })
     throw withProgress(failureOf(error), progress)
   } finally {
     ended.abort() // nobody is told of a render that is over
+  }
+}
+
+/** What the node renders with, for the video's record; nothing where the runner cannot say it just now. */
+async function modelOf(runner: Pick<RunnerClient, 'describe'>, signal: AbortSignal): Promise<{ model?: string }> {
+  try {
+    const { model } = await runner.describe({ signal })
+    return model === '' ? {} : { model }
+  } catch {
+    return {}
   }
 }

@@ -1,5 +1,5 @@
 import { FfmpegFailed, runFfmpeg } from '../infra/ffmpeg.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 import { frameLines } from './frame-lines.js'
 import { soundRate } from './sound-filter.js'
 
@@ -9,7 +9,7 @@ type Seen = { frames: number; even: boolean; samples: number; dimensions: string
 
 /**
  * Decodes a finished file to its end and checks that it is what was asked for: H.264 and AAC, size, 4:2:0, every frame at its
- * time, sound as long as expected to within one frame. Fails with BadOutput, which names what is wrong.
+ * time, sound as long as expected to within one frame. Fails with `bad_output`, which names what is wrong.
  */
 export async function checkFile(
   path: string,
@@ -26,7 +26,7 @@ export async function checkFile(
     Math.abs(seen.samples - soundSamples) > soundRate / fps &&
       `${seen.samples} samples of sound instead of ${soundSamples}`,
   ].filter((text) => text !== false)
-  if (wrong.length > 0) throw failure('BadOutput', `the finished file has ${wrong.join(', ')}`)
+  if (wrong.length > 0) throw failure('bad_output', `the finished file has ${wrong.join(', ')}`)
 }
 
 async function decode(
@@ -46,7 +46,7 @@ async function decode(
     })
   } catch (error) {
     if (!(error instanceof FfmpegFailed) || error.reason !== 'refused') throw error
-    throw failure('BadOutput', 'the finished file does not decode', { cause: error })
+    throw failure('bad_output', 'the finished file does not decode', { cause: error })
   }
   return seen
 }

@@ -1,8 +1,8 @@
 import { type ChunkDone, RunnerCallFailed } from '../gaudi-runner/runner-client.js'
-import { failures, failureWord } from '../workflows/failures.js'
+import { failureCode, failures } from '../workflows/failures.js'
 import { abortableSleep } from './abortable-sleep.js'
 import type { Rendered } from '../workflows/video-activities.js'
-import { failure, failureOf } from './failure.js'
+import { failure, failureOf } from './activity-failure.js'
 import { isAway, runnerLostAfterMs } from './runner-failure.js'
 import type { ChunkMark, StoredChunks } from './stored-chunks.js'
 
@@ -44,7 +44,7 @@ export class ChunkCopies implements AsyncDisposable {
   /** The chunk after those that are there; one that is there already is none of its business. */
   add(chunk: ChunkDone): void {
     if (chunk.index < this.#chunks) return
-    if (chunk.index > this.#chunks) throw failure('Internal', `chunk ${this.#chunks} is neither in S3 nor announced`)
+    if (chunk.index > this.#chunks) throw failure('internal', `chunk ${this.#chunks} is neither in S3 nor announced`)
     this.#chunks++
     this.#last = this.#last.then(() => this.#copy(chunk))
     this.#last.catch((error: unknown) => this.#stop.abort(error))
@@ -85,6 +85,6 @@ function isFinal(error: unknown, tries: number, awaySince: number | undefined): 
     return !isAway(error) || Date.now() - (awaySince ?? Date.now()) > runnerLostAfterMs
   }
   const failed = failureOf(error)
-  const isWorlds = 'type' in failed && failures[failureWord(failed.type)] === 'world'
-  return !isWorlds && tries >= ownFaultLimit
+  const isTriedOn = 'type' in failed && failures[failureCode(failed.type)].retry === 'always'
+  return !isTriedOn && tries >= ownFaultLimit
 }

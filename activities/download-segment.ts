@@ -4,14 +4,14 @@ import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { ObjectStore } from '../infra/object-store.js'
 import { objectKeys } from '../workflows/object-keys.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 import { readMark } from './stored-chunks.js'
 
 type Chunk = { videoId: string; chunk: number; generation: number }
 
 /**
  * A chunk's segment as a file, the same bytes that its render left. One that is missing, cut short or changed is no chunk: its mark
- * is removed, so that it is rendered again, and ChunkDamaged says so.
+ * is removed, so that it is rendered again, and `chunk_damaged` says so.
  */
 export async function downloadSegment(
   store: Pick<ObjectStore, 'get' | 'read' | 'removeAll'>,
@@ -27,7 +27,7 @@ export async function downloadSegment(
     if (hash.digest('hex') === mark.segment.sha256) return path
   }
   await store.removeAll(objectKeys.chunkMark(videoId, chunk, generation))
-  throw failure('ChunkDamaged', `chunk ${chunk} is no longer in the storage as it was made`)
+  throw failure('chunk_damaged', `chunk ${chunk} is no longer in the storage as it was made`)
 
   async function* hashing(body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
     for await (const bytes of body) {

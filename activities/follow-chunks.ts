@@ -1,9 +1,10 @@
 import { type JobRef, type Progress, RunnerCallFailed } from '../gaudi-runner/runner-client.js'
 import type { Log } from '../infra/log.js'
+import { failures } from '../workflows/failures.js'
 import type { Rendered } from '../workflows/video-activities.js'
 import type { Attendance, Position, RenderDependencies } from './attended-render.js'
 import { ChunkCopies } from './chunk-copies.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 import { followJob } from './follow-job.js'
 import { jobFailure } from './runner-failure.js'
 import { storeChunk } from './store-chunk.js'
@@ -53,31 +54,28 @@ export async function followChunks(
         case 'interrupted': {
           const { chunk, step } = event.interrupted
           const how = { ...jobFailure(event.interrupted), chunk, step }
-          log.warn(
-            { event: 'interrupted', word: how.word, chunk, step },
-            `the render resumes by itself: ${how.message}`,
-          )
+          log.warn({ event: 'interrupted', code: how.code, chunk, step }, `the render resumes by itself: ${how.detail}`)
           attendance.interrupted(how)
           break
         }
         case 'finished':
           return await copies.finished()
         case 'failed': {
-          const { word, message } = jobFailure(event.failed)
+          const { code, detail } = jobFailure(event.failed)
           // Where the node is to blame, what it has finished is still worth having.
-          if (word === 'RunnerLost') await copies.finished().catch(() => {})
+          if (failures[code].retry === 'always') await copies.finished().catch(() => {})
           isOver = true
-          throw failure(word, message)
+          throw failure(code, detail)
         }
         case 'aborted':
           await copies.finished()
           isOver = true
           throw isLeaving()
-            ? failure('Drained', 'its node was taken out of service after the running chunk')
-            : failure('RunnerLost', 'the job was stopped on its node')
+            ? failure('node_drained', 'its node was taken out of service after the running chunk')
+            : failure('runner_lost', 'the job was stopped on its node')
       }
     }
-    throw failure('Internal', 'the events of the job ended before the job')
+    throw failure('internal', 'the events of the job ended before the job')
   }
 
   /** Stops the job where it still runs, and has the runner forget it. A failure here changes nothing for the video. */

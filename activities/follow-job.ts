@@ -1,13 +1,13 @@
 import { type JobRef, RunnerCallFailed, type RunnerClient, type RunnerEvent } from '../gaudi-runner/runner-client.js'
 import { abortableSleep } from './abortable-sleep.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 import { isAway, runnerLostAfterMs } from './runner-failure.js'
 
 const againAfterMs = 250
 
 /**
  * The job's events up to the one that ends it, each once and in order, over as many connections as it takes.
- * Fails with RunnerLost once the runner has stayed away for `lostAfterMs`, and at once when it no longer knows the job.
+ * Fails with `runner_lost` once the runner has stayed away for `lostAfterMs`, and at once when it no longer knows the job.
  */
 export async function* followJob(
   runner: Pick<RunnerClient, 'watch'>,
@@ -29,7 +29,7 @@ export async function* followJob(
     }
     awaySince ??= Date.now()
     if (Date.now() - awaySince > lostAfterMs) {
-      throw failure('RunnerLost', `the node's runner has been away for ${Math.round(lostAfterMs / 1000)} s`)
+      throw failure('runner_lost', `the node's runner has been away for ${Math.round(lostAfterMs / 1000)} s`)
     }
     await abortableSleep(againAfterMs, signal)
   }

@@ -1,5 +1,5 @@
 import type { JobRef } from '../gaudi-runner/runner-client.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 
 /** The jobs of the node's runner that activities of this worker follow: one activity a job. */
 export class FollowedJobs {
@@ -21,7 +21,7 @@ export class FollowedJobs {
     const letGo = new AbortController()
     this.#followers
       .get(job.jobId)
-      ?.letGo.abort(failure('WorkerLost', 'another activity of this worker follows the job now'))
+      ?.letGo.abort(failure('worker_lost', 'another activity of this worker follows the job now'))
     this.#followers.set(job.jobId, { job, letGo })
     return {
       signal: letGo.signal,

@@ -2,10 +2,11 @@ import { Context } from '@temporalio/activity'
 import { FfmpegFailed, rawMono, safeInput } from '../infra/ffmpeg.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { orderFrames, renderFps } from '../workflows/chunk-plan.js'
+import type { FailureCode } from '../workflows/failures.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import { analysisRate, type Order, type StoredFile, type Voice } from '../workflows/order.js'
 import type { Prepared, VideoActivities } from '../workflows/video-activities.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 import { uploadFromFfmpeg } from './ffmpeg-upload.js'
 import { startHeartbeats } from './heartbeats.js'
 import { wavHeader } from './wav-header.js'
@@ -45,7 +46,7 @@ async function prepareVoice(
     }
     if (bytes === voice.samples * 2) return
     throw failure(
-      'BadOutput',
+      'bad_output',
       `${name} has ${bytes / 2} samples, but ${voice.samples} were counted when it was accepted`,
     )
   }
@@ -61,7 +62,7 @@ async function prepareVoice(
       timeoutMs,
       args: [...safeInput(source, 'audio'), ...rawMono(analysisRate)],
     },
-  }).catch(blameInput(name))
+  }).catch(blameInput('voice_unreadable', name))
 }
 
 /** A picture is read as it was uploaded; a video is given a constant rate, no sound, and no more frames than are rendered. */
@@ -93,15 +94,15 @@ async function prepareReference(
         ...['-movflags', '+frag_keyframe+empty_moov+default_base_moof', '-f', 'mp4', 'pipe:1'],
       ],
     },
-  }).catch(blameInput('the reference video'))
+  }).catch(blameInput('reference_unreadable', 'the reference video'))
   return { kind, ...made }
 }
 
 /** What ffmpeg refuses here was decoded once when it was accepted; still, its owner is the one who can mend it. */
-function blameInput(name: string): (error: unknown) => never {
+function blameInput(code: FailureCode, name: string): (error: unknown) => never {
   return (error) => {
     if (error instanceof FfmpegFailed && error.reason === 'refused') {
-      throw failure('InvalidInput', `${name} could not be decoded`, { cause: error })
+      throw failure(code, `${name} could not be decoded`, { cause: error })
     }
     throw error
   }

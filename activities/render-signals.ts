@@ -10,10 +10,10 @@ const againAfterMs = 2000
  * meanwhile, and must not fail for that. Rejects when the video is no more.
  */
 export function createWorkflowTold(client: Client): WorkflowTold {
-  const signal = async (videoId: string, name: string, word: object, ended: AbortSignal): Promise<void> => {
+  const signal = async (videoId: string, name: string, told: object, ended: AbortSignal): Promise<void> => {
     for (;;) {
       try {
-        await client.workflow.getHandle(videoId).signal(name, word)
+        await client.workflow.getHandle(videoId).signal(name, told)
         return
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) throw error

@@ -3,11 +3,11 @@ import type { JobRef } from '../gaudi-runner/runner-client.js'
 import type { Log } from '../infra/log.js'
 import type { ObjectStore } from '../infra/object-store.js'
 import { chunkPlan, orderFrames } from '../workflows/chunk-plan.js'
+import type { FailureCode } from '../workflows/failures.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { Order } from '../workflows/order.js'
 import type { AttachRequest, Rendered, RenderRequest, VideoActivities } from '../workflows/video-activities.js'
 import { attended, type Attendance, type RenderDependencies } from './attended-render.js'
-import { failure } from './failure.js'
 import { followChunks } from './follow-chunks.js'
 import { runnerFiles, runnerOrder } from './runner-order.js'
 import { beginLineage, chunksOf, type StoredChunks, storedChunks } from './stored-chunks.js'
@@ -51,7 +51,7 @@ async function render(
     timed()
     return rendered
   } catch (error) {
-    throw firstChunk > 0 && isInputRefused(error) ? await withoutChunks(store, order.videoId, error) : error
+    throw isCheckpointRefused(error) ? await withoutChunks(store, order.videoId, error) : error
   }
 }
 
@@ -84,15 +84,12 @@ const renderedOf = ({ lineage, last }: StoredChunks): Rendered => ({
   frames: last?.framesSoFar ?? 0,
 })
 
-/**
- * Refused with a checkpoint among the inputs: it may be that of another engine or version, which is no fault of the client.
- * Without it the next generation starts at the first chunk; if the other inputs are to blame, that one will say so.
- */
-async function withoutChunks(store: ObjectStore, videoId: string, refusal: ApplicationFailure): Promise<unknown> {
+/** The checkpoint is that of another engine or version. Without it the next generation starts at the first chunk. */
+async function withoutChunks(store: ObjectStore, videoId: string, refusal: unknown): Promise<unknown> {
   await store.removeAll(objectKeys.chunks(videoId))
-  return failure('CheckpointRefused', refusal.message)
+  return refusal
 }
 
-function isInputRefused(error: unknown): error is ApplicationFailure {
-  return error instanceof ApplicationFailure && error.type === 'InvalidInput'
+function isCheckpointRefused(error: unknown): boolean {
+  return error instanceof ApplicationFailure && error.type === ('checkpoint_refused' satisfies FailureCode)
 }

@@ -1,48 +1,48 @@
 import type { Failed, RunnerCallFailed } from '../gaudi-runner/runner-client.js'
-import type { FailureWord } from '../workflows/failures.js'
+import { type FailureCode, failureCode } from '../workflows/failures.js'
 
-/** What a runner's refusals and failures mean for a video: every case, here only. */
-type Meaning = { word: FailureWord; message: string }
+/** What a runner's refusals and failures mean for a video; `detail` is for operators. */
+type RunnerFailure = { code: FailureCode; detail: string }
 
-const reasons = {
-  ENGINE: 'RankFailed',
-  RANK_DIED: 'RankFailed',
-  RANK_STALLED: 'RankFailed',
-  NODE_FAILED: 'RunnerLost',
-  BAD_INPUT: 'InvalidInput',
-  OUT_OF_MEMORY: 'OutOfMemory',
-  NOT_A_NUMBER: 'NotANumber',
-} as const satisfies Record<Failed['reason'], FailureWord>
-
-/** A job that ended in failure; the message is that of the rank to blame. */
-export function jobFailure({ reason, message, rank }: Failed): Meaning {
-  return { word: reasons[reason], message: rank < 0 ? message : `rank ${rank}: ${message}` }
+/** A job that ended in failure, or broke off; the detail is that of the rank to blame. */
+export function jobFailure({ code, detail, rank }: Pick<Failed, 'code' | 'detail' | 'rank'>): RunnerFailure {
+  return { code: failureCode(code), detail: rank < 0 ? detail : `rank ${rank}: ${detail}` }
 }
 
-const callFailures = {
-  OK: 'Internal',
-  CANCELLED: 'RunnerLost',
-  UNKNOWN: 'Internal',
-  INVALID_ARGUMENT: 'Internal', // we made the order and the files that it refuses
-  DEADLINE_EXCEEDED: 'RunnerLost',
-  NOT_FOUND: 'RunnerLost', // it no longer holds the job: it was started anew
-  ALREADY_EXISTS: 'Internal',
-  PERMISSION_DENIED: 'Internal',
-  RESOURCE_EXHAUSTED: 'RunnerBusy',
-  FAILED_PRECONDITION: 'RunnerLost', // its ranks are not ready or lack the preset, or a newer generation has taken over
-  ABORTED: 'RunnerLost',
-  OUT_OF_RANGE: 'Internal',
-  UNIMPLEMENTED: 'Internal',
-  INTERNAL: 'Internal',
-  UNAVAILABLE: 'RunnerLost',
-  DATA_LOSS: 'BadOutput',
-  UNAUTHENTICATED: 'Internal',
-} as const satisfies Record<RunnerCallFailed['status'], FailureWord>
+/** Where the runner gave no code of its own: it is away, or the status says it all. */
+const ofStatus = {
+  OK: 'internal',
+  CANCELLED: 'runner_lost',
+  UNKNOWN: 'internal',
+  INVALID_ARGUMENT: 'internal', // we made the order and the files that it refuses
+  DEADLINE_EXCEEDED: 'runner_lost',
+  NOT_FOUND: 'runner_lost', // it no longer holds the job: it was started anew
+  ALREADY_EXISTS: 'internal',
+  PERMISSION_DENIED: 'internal',
+  RESOURCE_EXHAUSTED: 'runner_busy',
+  FAILED_PRECONDITION: 'runner_lost',
+  ABORTED: 'runner_lost',
+  OUT_OF_RANGE: 'internal',
+  UNIMPLEMENTED: 'internal',
+  INTERNAL: 'internal',
+  UNAVAILABLE: 'runner_lost',
+  DATA_LOSS: 'bad_output',
+  UNAUTHENTICATED: 'internal',
+} as const satisfies Record<RunnerCallFailed['status'], FailureCode>
 
 /** A call that failed. */
-export function runnerCallFailure(error: RunnerCallFailed): Meaning {
-  return { word: callFailures[error.status], message: `the node's runner: ${error.message}` }
+export function runnerCallFailure({ code, status, message }: RunnerCallFailed): RunnerFailure {
+  return { code: code === undefined ? ofStatus[status] : failureCode(code), detail: `the node's runner: ${message}` }
 }
+
+/** Codes with which a runner is away, or refuses a job: there is none of ours to be ended on it. */
+const notHolding: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  ...(['runner_lost', 'runner_busy', 'runner_not_ready', 'runner_draining', 'generation_fenced'] as const),
+  ...(['preset_not_offered'] as const),
+])
+
+/** Whether the render's failure leaves a job on its runner that must be ended there. */
+export const leavesJob = (code: FailureCode): boolean => !notHolding.has(code)
 
 /** Whether the call may succeed when it is made again, since only the connection was at fault. */
 export function isAway({ status }: RunnerCallFailed): boolean {

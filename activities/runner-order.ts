@@ -4,7 +4,7 @@ import { orderFrames, renderFps } from '../workflows/chunk-plan.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { Order, StoredFile } from '../workflows/order.js'
 import type { RenderRequest } from '../workflows/video-activities.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 import type { StoredChunks } from './stored-chunks.js'
 
 /** The order in the runner's words; the video's id is the job's. */
@@ -54,6 +54,6 @@ export function runnerFiles(
 
 async function openObject(store: Pick<ObjectStore, 'get'>, key: string): Promise<AsyncIterable<Uint8Array>> {
   const got = await store.get(key)
-  if (got.kind !== 'whole') throw failure('Internal', `${key} is not in the storage (${got.kind})`)
+  if (got.kind !== 'whole') throw failure('internal', `${key} is not in the storage (${got.kind})`)
   return got.body
 }

@@ -2,7 +2,7 @@ import type { Artifact, ChunkDone, JobRef, RunnerClient } from '../gaudi-runner/
 import type { ObjectStore } from '../infra/object-store.js'
 import { writeStored } from '../infra/stored-format.js'
 import { objectKeys } from '../workflows/object-keys.js'
-import { failure } from './failure.js'
+import { failure } from './activity-failure.js'
 import { chunksFormat, type ChunkMark, type Digest } from './stored-chunks.js'
 
 type ChunkSource = { runner: Pick<RunnerClient, 'fetch'>; job: JobRef; signal: AbortSignal }
@@ -14,7 +14,7 @@ export async function storeChunk(
   { index, frames, segment, state }: ChunkDone,
   framesBefore: number,
 ): Promise<ChunkMark> {
-  if (!segment || !state) throw failure('BadOutput', `chunk ${index} came without its files`)
+  if (!segment || !state) throw failure('bad_output', `chunk ${index} came without its files`)
   const { jobId, generation } = job
   const copy = async (artifact: Artifact, key: string, contentType: string): Promise<Digest> => {
     const { bytes, sha256 } = await store.upload(key, runner.fetch(job, artifact, { signal }), { contentType, signal })

@@ -22,6 +22,6 @@ export function installTemporalLog(log: Log): void {
 }
 
 /** Of what the SDK knows of a workflow or activity, what helps a reader; not tokens and namespaces. */
-function short({ word, message, faults, activityType, attempt, reason }: Record<string, unknown>): object {
-  return { word, reason: message ?? reason, faults, activity: activityType, attempt }
+function short({ code, detail, message, faults, activityType, attempt, reason }: Record<string, unknown>): object {
+  return { code, reason: detail ?? message ?? reason, faults, activity: activityType, attempt }
 }

@@ -22,6 +22,8 @@ export type ApiParts = {
   queue: QueueView
   nodes: Nodes
   retentionDays: number
+  /** That of the setting ENGINE: what answers name until the node of a video has said what it renders with. */
+  model: string
   /** Aborted when this process drains. */
   signal: AbortSignal
   present: (state: VideoState) => Promise<VideoAnswer>

@@ -31,7 +31,8 @@ const addresses: readonly (readonly [path: string, allow: string])[] = [
 export function createApp(given: Omit<ApiParts, 'present'>): Express {
   const parts: ApiParts = {
     ...given,
-    present: async (state) => presentVideo(state, await queueFacts(state, given.queue, given.nodes)),
+    present: async (state) =>
+      presentVideo(state, { ...(await queueFacts(state, given.queue, given.nodes)), model: given.model }),
   }
   const app = express()
   app.disable('x-powered-by')

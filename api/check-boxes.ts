@@ -1,5 +1,6 @@
 import type { Reference } from '../workflows/order.js'
 import type { Box } from '../workflows/parameters.js'
+import { counted } from '../workflows/plural.js'
 import type { Size } from '../workflows/size-buckets.js'
 import { Problem } from './problems.js'
 import { type TokenGrid, tokenGrid } from './token-grid.js'
@@ -14,7 +15,7 @@ export function checkBoxes(boxes: readonly Box[], voices: number, reference: Ref
   if (voices === 1) throw refused('is for two voices: one voice owns the whole picture, and a box would have no effect')
   if (boxes.length !== voices) {
     const most = boxes.length > 2 ? '; the model knows two people at most' : ''
-    throw refused(`has ${boxes.length} boxes for ${voices} voices${most}`)
+    throw refused(`has ${counted(boxes.length, 'box', 'boxes')} for ${counted(voices, 'voice')}${most}`)
   }
   const source = sizeForBoxes(reference)
   const grid = tokenGrid(source, render)

@@ -17,7 +17,7 @@ const deletion = {
 } as const
 
 /** DELETE /v1/videos/{video_id}: an update of the workflow, which removes every object and closes; refused while it is being processed. */
-export function deleteVideo({ client, reader, queue, nodes }: ApiParts): Router {
+export function deleteVideo({ client, reader, queue, model }: ApiParts): Router {
   return Router().delete('/v1/videos/:video_id', async (req, res) => {
     const id = req.params.video_id
     const { priority } = await reader.read(id)
@@ -26,7 +26,6 @@ export function deleteVideo({ client, reader, queue, nodes }: ApiParts): Router 
     reader.forget(id)
     queue.removed(id)
     requestLog(res).info({ event: 'deleted' }, 'video deleted')
-    const model = await nodes.modelOf(memo.node)
     const answer = presentVideo({ id, memo, priority }, { queueLength: 0, estimatedMinutes: 0, model })
     res.json({ ...answer, status: 'deleted' })
   })

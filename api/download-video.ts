@@ -3,10 +3,11 @@ import { pipeline } from 'node:stream/promises'
 import { create as contentDisposition } from 'content-disposition'
 import { type Request, type Response, Router } from 'express'
 import parseRange from 'range-parser'
+import { failures } from '../workflows/failures.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { VideoFile } from '../workflows/video.js'
 import type { ApiParts } from './api-parts.js'
-import type { VideoState } from './present-video.js'
+import { errorCode, type VideoState } from './present-video.js'
 import { Problem, refuseWhenDraining, unavailable, videoNotFound } from './problems.js'
 import { logVideo } from './request-log.js'
 
@@ -98,7 +99,7 @@ function finishedFile({ id, memo }: VideoState): VideoFile {
         headers: { 'retry-after': String(notReadySeconds) },
       })
     case 'failed':
-      throw new Problem('video_failed', `the video failed: ${memo.error?.message ?? 'no reason is known'}`, never)
+      throw new Problem('video_failed', `the video failed: ${failures[errorCode(memo) ?? 'internal'].told}`, never)
     case 'cancelled':
       throw new Problem('video_failed', 'the video was cancelled', never)
     case 'deleting':

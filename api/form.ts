@@ -97,7 +97,7 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
 function whyNoEnd(files: Readable[]): Problem {
   // busboy 1.6 never ends a file whose content begins with the boundary: its reader has taken everything and waits for more.
   const isParsers = files.some((file) => !file.readableEnded && file.readableLength === 0)
-  if (isParsers) return malformed(new Error('a file in it has no end'))
+  if (isParsers) return malformed(new Error('the parser waits for more'), 'a file in it has no end')
   return unavailable('the object store', new Error('it took nothing for too long'))
 }
 
@@ -109,9 +109,9 @@ function openParser(req: IncomingMessage): busboy.Busboy {
   }
 }
 
-function malformed(cause: unknown): Problem {
-  const reason = cause instanceof Error ? `: ${cause.message}` : ''
-  return new Problem('malformed_request', `the multipart body cannot be read${reason}`, { cause })
+/** What the parser says is for the log. */
+function malformed(cause: unknown, why = 'it is broken or cut off'): Problem {
+  return new Problem('malformed_request', `the multipart body cannot be read: ${why}`, { cause })
 }
 
 function attempt(fail: (error: unknown) => void, step: () => void): void {

@@ -10,7 +10,7 @@ const pageSize = 1000
 /** Lists videos by Temporal's visibility; a list holds memos and search attributes, so nothing else is asked. */
 export function videoLister(client: Client): VideoLister {
   const { phase, changedAt } = searchAttributes
-  const unfinished = unfinishedPhases.map((word) => `'${word}'`).join(', ')
+  const unfinished = unfinishedPhases.map((each) => `'${each}'`).join(', ')
   return {
     unfinished: () => list(client, `${ofOpenVideos} AND ${phase} IN (${unfinished})`),
     changedSince(time) {

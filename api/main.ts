@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { runProgram } from '../infra/program.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
-import { apiSettings, mediaSettings, s3Settings, temporalSettings } from '../infra/settings.js'
+import { apiSettings, engineSettings, mediaSettings, s3Settings, temporalSettings } from '../infra/settings.js'
 import { connectTemporal } from '../infra/temporal.js'
+import { engineModels } from '../workflows/node.js'
 import { createApp } from './app.js'
 import { videoLister } from './list-videos.js'
 import { createApiMetrics } from './metrics.js'
@@ -21,50 +22,55 @@ const removalMs = 5_000
 
 const { FFMPEG_PATH } = mediaSettings
 
-await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FFMPEG_PATH }, async (program) => {
-  const { settings, log, registry, signal } = program
-  await using store = await connectObjectStore(settings, { bufferMiB: settings.UPLOAD_BUFFER_MIB })
-  await using temporal = await connectTemporal(settings)
-  const metrics = createApiMetrics(registry)
-  const queue = new QueueView(videoLister(temporal.client), log, metrics)
-  const nodes = new Nodes(store, log)
-  const uploads = new Slots(settings.MAX_UPLOADS)
-  // Uploads that were cut remove what they had stored.
-  await using _ended = {
-    async [Symbol.asyncDispose]() {
-      await within(removalMs, () => uploads.allFree()).catch(() => log.warn('some uploads did not end'))
-    },
-  }
-  const app = createApp({
-    client: temporal.client,
-    log,
-    metrics,
-    readiness: new Readiness(temporal, store),
-    receiving: {
-      store,
-      patience: usualPatience,
-      checking: {
-        store,
-        ffmpegPath: settings.FFMPEG_PATH,
-        maxSeconds: settings.VIDEO_MAX_SECONDS,
-        slots: new Slots(Math.max(2, availableParallelism())),
+await runProgram(
+  'api',
+  { ...s3Settings, ...temporalSettings, ...apiSettings, ...engineSettings, FFMPEG_PATH },
+  async (program) => {
+    const { settings, log, registry, signal } = program
+    await using store = await connectObjectStore(settings, { bufferMiB: settings.UPLOAD_BUFFER_MIB })
+    await using temporal = await connectTemporal(settings)
+    const metrics = createApiMetrics(registry)
+    const queue = new QueueView(videoLister(temporal.client), log, metrics)
+    const nodes = new Nodes(store, log)
+    const uploads = new Slots(settings.MAX_UPLOADS)
+    // Uploads that were cut remove what they had stored.
+    await using _ended = {
+      async [Symbol.asyncDispose]() {
+        await within(removalMs, () => uploads.allFree()).catch(() => log.warn('some uploads did not end'))
       },
+    }
+    const app = createApp({
+      client: temporal.client,
+      log,
       metrics,
-    },
-    uploads,
-    reader: new VideoReader(temporal.client),
-    queue,
-    nodes,
-    retentionDays: settings.VIDEO_RETENTION_DAYS,
-    signal,
-  })
-  await using api = await startServer(app, { host: settings.API_HOST, port: settings.API_PORT, graceMs })
-  // Long queues take seconds to list: begun now, it is there when the first client asks.
-  queue.videos().catch((err: unknown) => log.warn({ err }, 'the queue cannot be listed yet'))
-  log.info({ event: 'ready', host: settings.API_HOST, port: api.port }, 'the API answers')
-  await untilAborted(signal)
-  log.info({ event: 'draining' }, 'nothing new is begun; uploads in flight end')
-})
+      readiness: new Readiness({ temporal, store, log }),
+      receiving: {
+        store,
+        patience: usualPatience,
+        checking: {
+          store,
+          ffmpegPath: settings.FFMPEG_PATH,
+          maxSeconds: settings.VIDEO_MAX_SECONDS,
+          slots: new Slots(Math.max(2, availableParallelism())),
+        },
+        metrics,
+      },
+      uploads,
+      reader: new VideoReader(temporal.client),
+      queue,
+      nodes,
+      retentionDays: settings.VIDEO_RETENTION_DAYS,
+      model: engineModels[settings.ENGINE],
+      signal,
+    })
+    await using api = await startServer(app, { host: settings.API_HOST, port: settings.API_PORT, graceMs })
+    // Long queues take seconds to list: begun now, it is there when the first client asks.
+    queue.videos().catch((err: unknown) => log.warn({ err }, 'the queue cannot be listed yet'))
+    log.info({ event: 'ready', host: settings.API_HOST, port: api.port }, 'the API answers')
+    await untilAborted(signal)
+    log.info({ event: 'draining' }, 'nothing new is begun; uploads in flight end')
+  },
+)
 
 function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -49,13 +49,6 @@ export class Nodes {
     return this.#known.filter((node) => now - node.at < nodeGoneMs)
   }
 
-  /** The model's name for a video: of the node that renders it, else of any node; the last one known when all are gone. */
-  async modelOf(node: string | undefined): Promise<string> {
-    const live = await this.live()
-    const one = live.find((known) => known.node === node) ?? live[0] ?? this.#known[0]
-    return one?.model ?? 'InfiniteTalk'
-  }
-
   async #read(): Promise<void> {
     const read: NodeAnnouncement[] = []
     for await (const { key } of this.#store.list(objectKeys.nodes)) {

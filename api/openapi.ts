@@ -142,7 +142,7 @@ const paths: ZodOpenApiPathsObject = {
       operationId: 'cancelVideo',
       summary: 'Stop a video that waits or is being processed',
       description:
-        'The video stays, with status `error` and error `cancelled`, until it is deleted or expires. Cancelling it again is answered alike.',
+        'The video stays, with status `error`, `error` and `error_code` `cancelled`, until it is deleted or expires. Cancelling it again is answered alike.',
       requestParams: { path: z.object({ video_id: videoId }) },
       responses: { '200': video, ...refusals(...anywhere, 'not_found', 'video_is_over') },
     },

@@ -1,3 +1,4 @@
+import { endingCode, type EndingCode, failureCode, failures } from '../workflows/failures.js'
 import { percentDone, type RenderProgress } from '../workflows/progress.js'
 import type { Phase, VideoMemo } from '../workflows/video.js'
 import type { VideoAnswer } from './video-schema.js'
@@ -13,14 +14,22 @@ export type VideoState = {
 }
 
 /** What the queue view adds. */
-export type QueueFacts = { queueLength: number; estimatedMinutes: number; model: string }
+export type QueueFacts = { queueLength: number; estimatedMinutes: number }
 
-/** The contract's answer for a video. `deleted` is not a phase: DELETE says it of a video that is gone. */
-export function presentVideo({ id, memo, progress }: VideoState, queue: QueueFacts, now = Date.now()): VideoAnswer {
+/**
+ * The contract's answer for a video. `deleted` is not a phase: DELETE says it of a video that is gone. `model` is that of the setting
+ * ENGINE: what makes a video of which no node has taken hold yet.
+ */
+export function presentVideo(
+  { id, memo, progress }: VideoState,
+  queue: QueueFacts & { model: string },
+  now = Date.now(),
+): VideoAnswer {
+  const code = errorCode(memo)
   return {
     id,
     object: 'video',
-    model: queue.model,
+    model: memo.model ?? queue.model,
     status: statusOf(memo.phase),
     progress: progressPercent(memo, progress),
     created_at: unixSeconds(memo.createdAt),
@@ -28,7 +37,9 @@ export function presentVideo({ id, memo, progress }: VideoState, queue: QueueFac
     queue_length: queue.queueLength,
     duration: renderSeconds(memo, now),
     seconds: String(Math.max(1, Math.floor(memo.seconds))),
-    error: errorText(memo),
+    // Our own sentence: an error's text is for operators.
+    error: code === null ? '' : failures[code].told,
+    error_code: code,
     completed_at: memo.phase === 'completed' && memo.endedAt !== undefined ? unixSeconds(memo.endedAt) : null,
     expires_at: memo.expiresAt === undefined ? null : unixSeconds(memo.expiresAt),
     prompt: memo.prompt === '' ? null : memo.prompt,
@@ -79,9 +90,10 @@ function renderSeconds({ startedAt, endedAt }: VideoMemo, now: number): number {
   return startedAt === undefined ? 0 : Math.max(0, Math.round(((endedAt ?? now) - startedAt) / 1000))
 }
 
-function errorText({ phase, error }: VideoMemo): string {
+/** Why there is no file and will be none; null for a video that has not ended so. */
+export function errorCode({ phase, error }: Pick<VideoMemo, 'phase' | 'error'>): EndingCode | null {
   if (phase === 'cancelled') return 'cancelled'
-  return phase === 'failed' ? (error?.message ?? 'the video failed') : ''
+  return phase === 'failed' ? endingCode(failureCode(error?.code)) : null
 }
 
 function unixSeconds(ms: number): number {

@@ -7,9 +7,8 @@ import { askTemporalOnce } from './temporal-calls.js'
 
 /** What the queue and the nodes add to a video's answer. A video that is over waits for nobody: the queue is not asked. */
 export async function queueFacts(state: VideoState, queue: QueueView, nodes: Nodes): Promise<QueueFacts> {
-  const model = await nodes.modelOf(state.memo.node)
   const video = unfinishedOf(state.id, state.memo, state.priority)
-  if (video === undefined) return { queueLength: 0, estimatedMinutes: 0, model }
+  if (video === undefined) return { queueLength: 0, estimatedMinutes: 0 }
   const [videos, live] = await Promise.all([askTemporalOnce(() => queue.videos()), nodes.live()])
   return {
     queueLength: videos.ahead(video),
@@ -18,6 +17,5 @@ export async function queueFacts(state: VideoState, queue: QueueView, nodes: Nod
       videos,
       live,
     ),
-    model,
   }
 }

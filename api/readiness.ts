@@ -1,7 +1,9 @@
-import type { TemporalClient } from '../infra/temporal.js'
+import type { Log } from '../infra/log.js'
 import type { ObjectStore } from '../infra/object-store.js'
+import type { TemporalClient } from '../infra/temporal.js'
 import { queues } from '../workflows/names.js'
 import { unavailable } from './problems.js'
+import { within } from './within.js'
 
 export type PartState = { ok: true } | { ok: false; why: string }
 export type PartStates = { temporal: PartState; s3: PartState; worker: PartState }
@@ -13,55 +15,72 @@ const answerMs = 3_000
 const pollerGoneMs = 90_000
 const workflowQueue = 1
 
+/** What a probe is told; what the part itself said, addresses and all, is in the log. */
+const why: Record<keyof PartStates, string> = {
+  temporal: 'Temporal does not answer',
+  s3: 'the object store does not answer',
+  worker: 'no worker takes videos',
+}
+
+export type ReadinessDependencies = { temporal: TemporalClient; store: Pick<ObjectStore, 'ping'>; log: Log }
+
 /** Whether the parts that the API stands on answer: Temporal, S3, and a worker that takes videos. */
 export class Readiness {
-  readonly #checks: Record<keyof PartStates, () => Promise<PartState>>
-  /** Asked anew for each upload: one that begins after a part went away would wait long to notice. */
-  readonly #now: { temporal: () => Promise<PartState>; s3: () => Promise<PartState> }
+  readonly #checks: Record<keyof PartStates, () => Promise<void>>
+  readonly #log: Log
+  readonly #kept = new Map<keyof PartStates, { at: number; state: Promise<PartState> }>()
 
-  constructor(temporal: TemporalClient, store: Pick<ObjectStore, 'ping'>) {
+  constructor({ temporal, store, log }: ReadinessDependencies) {
+    this.#log = log
     this.#checks = {
-      temporal: kept(() => temporal.ping()),
-      s3: kept(() => store.ping()),
-      worker: kept(() => requireWorker(temporal)),
+      temporal: () => temporal.ping(),
+      s3: () => store.ping(),
+      worker: () => requireWorker(temporal),
     }
-    this.#now = { temporal: () => stateOf(() => temporal.ping()), s3: () => stateOf(() => store.ping()) }
   }
 
   async states(): Promise<PartStates> {
-    const { temporal, s3, worker } = this.#checks
-    const [temporalState, s3State, workerState] = await Promise.all([temporal(), s3(), worker()])
-    return { temporal: temporalState, s3: s3State, worker: workerState }
+    const [temporal, s3, worker] = await Promise.all([
+      this.#state('temporal'),
+      this.#state('s3'),
+      this.#state('worker'),
+    ])
+    return { temporal, s3, worker }
   }
 
-  /** Rejects with `unavailable` if what an upload needs does not answer. A worker may come later. */
+  /**
+   * Rejects with `unavailable` if what an upload needs does not answer. Asked anew for each upload: one that begins after a part went
+   * away would wait long to notice. A worker may come later.
+   */
   async requireForUpload(): Promise<void> {
-    const [temporal, s3] = await Promise.all([this.#now.temporal(), this.#now.s3()])
-    if (!temporal.ok) throw unavailable('Temporal', new Error(temporal.why))
-    if (!s3.ok) throw unavailable('the object store', new Error(s3.why))
+    const { temporal, s3 } = this.#checks
+    await Promise.all([
+      within(answerMs, temporal).catch((error: unknown) => {
+        throw unavailable('Temporal', error)
+      }),
+      within(answerMs, s3).catch((error: unknown) => {
+        throw unavailable('the object store', error)
+      }),
+    ])
   }
-}
 
-/** One check for all who ask within a second of each other. */
-function kept(check: () => Promise<void>): () => Promise<PartState> {
-  let last: { at: number; state: Promise<PartState> } | undefined
-  return () => {
-    if (last === undefined || performance.now() - last.at > keptMs) {
-      last = { at: performance.now(), state: stateOf(check) }
+  /** One check for all who ask within a second of each other. */
+  #state(part: keyof PartStates): Promise<PartState> {
+    const last = this.#kept.get(part)
+    if (last !== undefined && performance.now() - last.at <= keptMs) return last.state
+    const state = this.#ask(part)
+    this.#kept.set(part, { at: performance.now(), state })
+    return state
+  }
+
+  async #ask(part: keyof PartStates): Promise<PartState> {
+    try {
+      await within(answerMs, this.#checks[part])
+      return { ok: true }
+    } catch (err) {
+      this.#log.warn({ event: 'not-ready', part, err }, why[part])
+      return { ok: false, why: why[part] }
     }
-    return last.state
-  }
-}
-
-async function stateOf(check: () => Promise<void>): Promise<PartState> {
-  const deadline = new Promise<never>((_resolve, reject) => {
-    setTimeout(() => reject(new Error(`no answer within ${answerMs / 1000} s`)), answerMs).unref()
-  })
-  try {
-    await Promise.race([check(), deadline])
-    return { ok: true }
-  } catch (error) {
-    return { ok: false, why: error instanceof Error ? error.message : String(error) }
   }
 }
 

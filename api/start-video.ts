@@ -11,6 +11,7 @@ import {
   videoMemoKey,
   videoWorkflow,
 } from '../workflows/names.js'
+import { counted } from '../workflows/plural.js'
 import type { VideoInput, VideoMemo } from '../workflows/video.js'
 import { askTemporal, isAway } from './temporal-calls.js'
 
@@ -90,10 +91,11 @@ async function start(client: Client, input: VideoInput, memo: VideoMemo): Promis
 
 /** One line for the web UI, below its 400 bytes. */
 function summaryOf({ order }: VideoInput, { seconds, width, height }: VideoMemo): string {
-  const voices = order.voices.length === 1 ? '1 voice' : `2 voices (${order.parameters.audio_type})`
+  const { length } = order.voices
+  const voices = counted(length, 'voice') + (length > 1 ? ` (${order.parameters.audio_type})` : '')
   const { fps, steps, seed } = order.parameters
   const prompt = [...order.parameters.prompt.replace(/\s+/g, ' ')].slice(0, 60).join('')
-  const facts = [`${seconds.toFixed(1)} s`, `${width}x${height}`, `${fps} fps`, `${steps} steps`, voices]
+  const facts = [`${seconds.toFixed(1)} s`, `${width}x${height}`, `${fps} fps`, counted(steps, 'step'), voices]
   return [...facts, `seed ${seed}`, ...(prompt === '' ? [] : [`“${prompt}”`])].join(' · ')
 }
 

@@ -1,16 +1,17 @@
 import { z } from 'zod'
+import { endingCodes } from '../workflows/failures.js'
 
 /** The statuses of the contract. `deleted` is only said in the answer of DELETE; a cancelled video is an `error`. */
 export const statuses = ['queued', 'processing', 'completed', 'deleted', 'error'] as const
 
 const unixSeconds = z.int().nonnegative()
 
-/** A video as answers show it: the contract's eleven keys, then those that OpenAI's video object has besides. */
+/** A video as answers show it: the contract's eleven keys with `error_code` of ours, then those that OpenAI's video object has besides. */
 export const videoSchema = z
   .strictObject({
     id: z.string().describe('Also the id of the video’s workflow in Temporal.'),
     object: z.literal('video'),
-    model: z.string().describe('The model of the nodes, e.g. InfiniteTalk.'),
+    model: z.string().describe('What makes the video or made it, e.g. InfiniteTalk.'),
     status: z.enum(statuses),
     progress: z
       .int()
@@ -37,7 +38,11 @@ export const videoSchema = z
       .string()
       .regex(/^[1-9]\d*$/)
       .describe('Whole seconds of the result, at least 1.'),
-    error: z.string().describe('Why it failed; empty when it did not.'),
+    error: z.string().describe('Why it failed, and what its owner can do about it; empty when it did not fail.'),
+    error_code: z
+      .string()
+      .nullable()
+      .describe(`The same as one word, null when it did not fail. More may come: ${endingCodes.join(', ')}.`),
     completed_at: unixSeconds.nullable(),
     expires_at: unixSeconds.nullable().describe('When the video is removed.'),
     prompt: z.string().nullable(),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { readStored } from '../infra/stored-format.js'
 import { replaceFile } from '../infra/replace-file.js'
+import { failureCode } from '../workflows/failures.js'
 import { jobOrder } from './check-order.js'
 
 /**
@@ -19,16 +20,7 @@ const count = z.int().nonnegative()
 /** sha256 in hex. */
 const keptFile = z.object({ name: z.string().min(1), bytes: count, sha256: z.string() })
 const keptChunk = z.object({ index: count, frames: count, segment: keptFile, state: keptFile })
-const reason = z.enum([
-  'ENGINE',
-  'BAD_INPUT',
-  'RANK_DIED',
-  'RANK_STALLED',
-  'OUT_OF_MEMORY',
-  'NOT_A_NUMBER',
-  'NODE_FAILED',
-])
-const failed = z.object({ reason, message: z.string(), rank: z.int() })
+const failed = z.object({ code: z.string().transform(failureCode), detail: z.string(), rank: z.int() })
 const finished = z.object({ chunks: count, frames: count, renderSeconds: z.number() })
 const position = z.object({ chunk: count, step: count })
 

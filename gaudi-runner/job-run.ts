@@ -91,19 +91,19 @@ export class JobRun {
     if (job.leaving) return job.end({ aborted: {} })
     if (phase === 'waiting') return this.#startFailed(blame)
     const damage = job.damage()
-    if (damage) return this.#nodeFailed(`${damage} (${blame.message})`)
-    job.setbacks = failedAt(job.setbacks, this.#told, blame.reason)
-    const { reason, rank, message } = blame
-    if (isEnough(job.setbacks)) return isDiskFull(message) ? this.#nodeFailed(message) : this.#fail(blame)
+    if (damage) return this.#nodeFailed(`${damage} (${blame.detail})`)
+    job.setbacks = failedAt(job.setbacks, this.#told, blame.code)
+    if (isEnough(job.setbacks)) return this.#fail(blame)
+    const { code, rank, detail } = blame
     this.#resumesAfter = 'ranks'
-    job.interrupted({ reason, rank, message, ...(this.#told ?? { chunk: job.nextChunk, step: 0 }) })
-    this.#log.warn({ event: 'job-interrupted', reason, rank, at: this.#told }, 'the job goes on with new ranks')
+    job.interrupted({ code, rank, detail, ...(this.#told ?? { chunk: job.nextChunk, step: 0 }) })
+    this.#log.warn({ event: 'job-interrupted', code, rank, at: this.#told }, 'the job goes on with new ranks')
   }
 
   /** The ranks will not come up as this node is now. */
-  ranksRefused(message: string): void {
+  ranksRefused(detail: string): void {
     if (this.#phase === 'waiting' && this.#job.state === 'RUNNING' && !this.#suspended)
-      this.#nodeFailed(`the ranks refuse to start: ${message}`)
+      this.#nodeFailed(`the ranks refuse to start: ${detail}`)
   }
 
   /** Returns once the job has ended and the ranks are free. */
@@ -113,8 +113,8 @@ export class JobRun {
     this.#job.leave() // a runner that ends before the ranks do must not hand it on
     if (this.#phase === 'rendering') ranks.abort(this.#job.name.jobId)
     else this.#job.end({ aborted: {} })
-    const message = `the ranks did not leave the aborted job within ${abortMs / 1000} s`
-    const timer = setTimeout(() => ranks.stalled(message), abortMs)
+    const detail = `the ranks did not leave the aborted job within ${abortMs / 1000} s`
+    const timer = setTimeout(() => ranks.stalled(detail), abortMs)
     try {
       await this.#job.ended
     } finally {
@@ -159,21 +159,16 @@ export class JobRun {
     this.#options.ranks.abort(job.name.jobId)
   }
 
-  #startFailed({ message }: Blame): void {
+  #startFailed({ detail }: Blame): void {
     this.#failedStarts += 1
-    if (this.#failedStarts >= startLimit) this.#nodeFailed(`the ranks do not come up: ${message}`)
+    if (this.#failedStarts >= startLimit) this.#nodeFailed(`the ranks do not come up: ${detail}`)
   }
 
-  #nodeFailed(message: string): void {
-    this.#fail({ reason: 'NODE_FAILED', message, rank: -1 })
+  #nodeFailed(detail: string): void {
+    this.#fail({ code: 'node_failed', detail, rank: -1 })
   }
 
-  #fail({ reason, message, rank }: KeptFailure): void {
-    this.#job.end({ failed: { reason, message, rank } })
+  #fail({ code, detail, rank }: KeptFailure): void {
+    this.#job.end({ failed: { code, detail, rank } })
   }
-}
-
-/** Words of a rank whose disk takes no more: no other try here can go better, but one on another node can. */
-function isDiskFull(message: string): boolean {
-  return /no space left|ENOSPC|disk quota exceeded/i.test(message)
 }

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import type { FailureCode } from '../workflows/failures.js'
 import type { Generations } from './generations.js'
 import { Job, type JobName } from './job.js'
 import { recordName } from './job-record.js'
@@ -21,6 +22,8 @@ export type JobSlotOptions = Omit<JobRunOptions, 'metrics'> & {
 
 /** How long a node whose disk or ranks have failed a job leaves the next one to others. */
 const pauseMs = 10_000
+/** After which it does so. */
+const nodeFaults: ReadonlySet<FailureCode> = new Set<FailureCode>(['node_failed', 'disk_full'])
 
 /**
  * The node's one place for a job. This, not Temporal, is what guarantees that one job runs at a time and that an older
@@ -45,7 +48,7 @@ export class JobSlot {
     options.ranks.on('broken', (blame) => this.#held?.run.ranksBroke(blame))
     options.ranks.on('state', (state) => {
       if (state.phase === 'ready') this.#held?.run.ranksReady()
-      if (state.phase === 'refused') this.#held?.run.ranksRefused(state.message)
+      if (state.phase === 'refused') this.#held?.run.ranksRefused(state.detail)
     })
   }
 
@@ -68,7 +71,7 @@ export class JobSlot {
     this.#checkOpen()
     this.#checkFence(name)
     const other = [this.held?.name, this.#arriving?.arrival.name].find((taken) => taken && taken.jobId !== name.jobId)
-    if (other) throw new RpcError(status.RESOURCE_EXHAUSTED, `this node holds ${other.jobId}`, 'busy')
+    if (other) throw new RpcError(status.RESOURCE_EXHAUSTED, `this node holds ${other.jobId}`, 'runner_busy')
     // One that takes the place of its older generation waits for ranks as that one did.
     if (!this.#held) this.#checkReady()
     // The same job arriving again: its sender started anew, and may not even know that the other one still lives.
@@ -144,8 +147,8 @@ export class JobSlot {
   /** A file of the job is not where it was. The ranks have not noticed yet if they still render it: they begin anew. */
   damaged(job: Job): void {
     if (this.held !== job || job.state !== 'RUNNING') return
-    const message = job.damage() ?? 'a file of the job could not be read'
-    this.#options.ranks.break({ reason: 'ENGINE', rank: -1, message })
+    const detail = job.damage() ?? 'a file of the job could not be read'
+    this.#options.ranks.break({ code: 'rank_failed', rank: -1, detail })
   }
 
   /** Throws FAILED_PRECONDITION for a job that still runs; nothing for one that is not held. */
@@ -159,7 +162,7 @@ export class JobSlot {
   /** Takes no more submissions, breaks off the one that is arriving, and leaves the held job to the next runner. */
   close(): void {
     this.#closed = true
-    this.#arriving?.cancel(new RpcError(status.UNAVAILABLE, 'the runner is stopping', 'draining'))
+    this.#arriving?.cancel(new RpcError(status.UNAVAILABLE, 'the runner is stopping', 'runner_draining'))
     this.#held?.run.suspend()
   }
 
@@ -172,7 +175,7 @@ export class JobSlot {
     const { name, state, lastEvent: last } = job
     const { metrics, log } = this.#options
     // Where only the job's files were taken away, the next job can go well.
-    const isNodeAtFault = last && 'failed' in last && last.failed.reason === 'NODE_FAILED' && !job.damage()
+    const isNodeAtFault = last && 'failed' in last && nodeFaults.has(last.failed.code) && !job.damage()
     if (isNodeAtFault) this.pause()
     if (state !== 'RUNNING') metrics.jobEnded(state)
     const { jobId: video, generation } = name
@@ -190,7 +193,7 @@ export class JobSlot {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new RpcError(status.UNAVAILABLE, 'the runner is stopping', 'draining')
+    if (this.#closed) throw new RpcError(status.UNAVAILABLE, 'the runner is stopping', 'runner_draining')
   }
 
   #checkFence({ jobId, generation }: JobName): void {
@@ -201,12 +204,12 @@ export class JobSlot {
       throw new RpcError(
         status.FAILED_PRECONDITION,
         `generation ${generation} of ${jobId} was given up for ${newest}`,
-        'fenced',
+        'generation_fenced',
       )
   }
 
   #checkReady(): void {
     if (this.#options.ranks.state.phase !== 'ready')
-      throw new RpcError(status.FAILED_PRECONDITION, 'the ranks are not ready', 'not-ready')
+      throw new RpcError(status.FAILED_PRECONDITION, 'the ranks are not ready', 'runner_not_ready')
   }
 }

@@ -20,10 +20,10 @@ export function applyWord(job: Job, word: JobWord): void {
       return job.end({ aborted: {} })
     case 'rejected': {
       // What it could begin with before cannot be the order's fault: a kept state is damaged, or another version's.
-      if (!job.setbacks.furthest) return job.end({ failed: { reason: 'BAD_INPUT', message: word.message, rank: 0 } })
+      if (!job.setbacks.furthest) return job.end({ failed: { code: word.code, detail: word.detail, rank: 0 } })
       const damage = job.damage()
-      const message = damage ? `${damage} (${word.message})` : word.message
-      return job.end({ failed: { reason: 'NODE_FAILED', message, rank: 0 } })
+      const detail = damage ? `${damage} (${word.detail})` : word.detail
+      return job.end({ failed: { code: 'node_failed', detail, rank: 0 } })
     }
   }
 }

@@ -3,15 +3,16 @@ import { descendantsOf, identify, isStopped, killAll, type ProcessIdentity } fro
 import { RankControl } from './rank-control.js'
 import type { CommandOfRank } from './rank-command.js'
 import { type RankCommand, RankProcess } from './rank-process.js'
-import type { RankWord, Ready, RunnerCommand } from './rank-protocol.js'
+import type { breaks, RankWord, Ready, RunnerCommand } from './rank-protocol.js'
 import { RankWatchdog } from './rank-watchdog.js'
 
 /** Why a group cannot go on: the first failing rank's own words, since the others only say that their peer is gone. */
 export type Blame = {
-  reason: 'ENGINE' | 'OUT_OF_MEMORY' | 'NOT_A_NUMBER' | 'RANK_DIED' | 'RANK_STALLED'
+  code: Exclude<(typeof breaks)[number], 'cannot_start'> | 'rank_died' | 'rank_stalled'
   /** −1 where no single rank is to blame. */
   rank: number
-  message: string
+  /** For operators. */
+  detail: string
 }
 
 export type RankGroupListener = {
@@ -20,8 +21,8 @@ export type RankGroupListener = {
   heard(word: RankWord): void
   /** Once, at the first failure, with the newest lines of output; the processes may still be there. */
   broken(blame: Blame, output: string): void
-  /** Once, instead of `broken`: what the ranks were started with cannot work; the message says all that is wrong. */
-  refused(message: string): void
+  /** Once, instead of `broken`: what the ranks were started with cannot work; the detail says all that is wrong. */
+  refused(detail: string): void
   output(rank: number, line: string): void
 }
 
@@ -105,13 +106,13 @@ export class RankGroup implements AsyncDisposable {
   }
 
   /** Breaks the group for not getting on. A rank that was stopped holds up all others and is to blame, before `rank`. */
-  async stalled(rank: number, message: string): Promise<void> {
+  async stalled(rank: number, detail: string): Promise<void> {
     for (const [each, identity] of this.#identities) {
       const known = await identity
       if (!known || !(await isStopped(known))) continue
-      return this.break({ reason: 'RANK_STALLED', rank: each, message: `rank ${each} was stopped: ${message}` })
+      return this.break({ code: 'rank_stalled', rank: each, detail: `rank ${each} was stopped: ${detail}` })
     }
-    this.break({ reason: 'RANK_STALLED', rank, message })
+    this.break({ code: 'rank_stalled', rank, detail })
   }
 
   /** Ends every process of the group: asks, waits, kills. Safe to call again. */
@@ -132,11 +133,11 @@ export class RankGroup implements AsyncDisposable {
     this.#control = await RankControl.listen({
       heard: (rank, word) => this.#heard(rank, word),
       gone: (rank) => this.#died(rank, 'ended without a word'),
-      garbled: (rank, problem) => this.break({ reason: 'ENGINE', rank, message: problem }),
+      garbled: (rank, problem) => this.break({ code: 'rank_failed', rank, detail: problem }),
     })
     this.#startTimer = setTimeout(() => {
-      const message = `the ranks were not ready within ${startMs / 1000} s; ${this.#identities.size} had said hello`
-      this.break({ reason: 'RANK_STALLED', rank: -1, message })
+      const detail = `the ranks were not ready within ${startMs / 1000} s; ${this.#identities.size} had said hello`
+      this.break({ code: 'rank_stalled', rank: -1, detail })
     }, startMs)
     const { path } = this.#control
     const starting = Array.from({ length: ranks }, (_, rank) => this.#startRank(rank, command(rank, path)))
@@ -176,21 +177,20 @@ export class RankGroup implements AsyncDisposable {
     }
   }
 
-  #failed({ reason, rank, message }: Extract<RankWord, { type: 'failed' }>): void {
-    if (reason === 'cannot_start') {
+  #failed({ code, rank, detail }: Extract<RankWord, { type: 'failed' }>): void {
+    if (code === 'cannot_start') {
       void this.end()
-      return this.#listener.refused(message)
+      return this.#listener.refused(detail)
     }
-    const reasons = { engine: 'ENGINE', out_of_memory: 'OUT_OF_MEMORY', not_a_number: 'NOT_A_NUMBER' } as const
-    this.break({ reason: reasons[reason], rank, message })
+    this.break({ code, rank, detail })
   }
 
   /** Rank 0 speaks for all, but a rank that has not said hello could not be watched. */
   #ready(ready: Ready): void {
     const { ranks, stallMs } = this.#options
     if (ready.ranks !== ranks || this.#identities.size !== ranks) {
-      const message = `ready with ${ready.ranks} ranks, ${this.#identities.size} of which said hello, instead of ${ranks}`
-      return this.break({ reason: 'ENGINE', rank: 0, message })
+      const detail = `ready with ${ready.ranks} ranks, ${this.#identities.size} of which said hello, instead of ${ranks}`
+      return this.break({ code: 'rank_failed', rank: 0, detail })
     }
     clearTimeout(this.#startTimer)
     this.#watchdog = new RankWatchdog(ranks, stallMs, (rank, silentMs) => {
@@ -201,7 +201,7 @@ export class RankGroup implements AsyncDisposable {
 
   #died(rank: number, how: string): void {
     const tail = this.#tailOf(rank)
-    this.break({ reason: 'RANK_DIED', rank, message: `rank ${rank} ${how}${tail ? `: ${tail}` : ''}` })
+    this.break({ code: 'rank_died', rank, detail: `rank ${rank} ${how}${tail ? `: ${tail}` : ''}` })
   }
 
   /** Of one rank, or where that is −1 of all. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { JsonObject } from './struct.js'
+import type { FailureCode } from '../workflows/failures.js'
 
 /**
  * What the runner and its ranks say to each other.
@@ -15,6 +16,18 @@ const artifact = z.object({
   bytes: z.int().nonnegative(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 })
+
+/**
+ * What a rank can say of a failure, held equal to `pipeline/failures.py` by `test/fixtures/rank-failures.json`: `rejections` of an
+ * order, found before the first collective and agreed by all ranks; `breaks` of a rank, which ends with it.
+ */
+export const rejections = [
+  ...(['reference_unreadable', 'voice_unreadable', 'voice_silent', 'box_unusable', 'order_refused'] as const),
+  ...(['not_a_number', 'preset_not_offered', 'checkpoint_refused'] as const),
+] as const satisfies readonly FailureCode[]
+export const breaks = [
+  ...(['rank_failed', 'out_of_memory', 'not_a_number', 'disk_full', 'cannot_start'] as const),
+] as const satisfies readonly FailureCode[]
 
 const count = z.int().nonnegative()
 const rank = z.int().nonnegative()
@@ -69,8 +82,8 @@ export const rankWord = z.discriminatedUnion('type', [
   /** Rank 0, exactly one of these three ends a job and leaves the ranks free. */
   z.object({ type: z.literal('finished'), job: z.string(), chunks: count, frames: count, render_seconds: seconds }),
   z.object({ type: z.literal('aborted'), job: z.string() }),
-  /** Bad input, found before the first collective. */
-  z.object({ type: z.literal('rejected'), job: z.string(), message: z.string() }),
+  /** `detail`: for operators. */
+  z.object({ type: z.literal('rejected'), job: z.string(), code: z.enum(rejections), detail: z.string() }),
 
   /** Any rank, as its last word: it exits non-zero now, and the whole group ends with it. */
   z.object({
@@ -78,8 +91,9 @@ export const rankWord = z.discriminatedUnion('type', [
     rank,
     job: z.string().nullable(),
     /** `cannot_start`: before `ready`, from what the ranks were started with; the same again would end the same. */
-    reason: z.enum(['engine', 'out_of_memory', 'not_a_number', 'cannot_start']),
-    message: z.string(),
+    code: z.enum(breaks),
+    /** For operators: the error's own words. */
+    detail: z.string(),
   }),
 ])
 

@@ -7,8 +7,8 @@ import type { RankWord, Ready, RenderCommand } from './rank-protocol.js'
 export type RanksState =
   | { phase: 'starting' }
   | { phase: 'ready'; ready: Ready }
-  /** Weights or settings cannot work; `message` is for whoever can change them. Tried again now and then. */
-  | { phase: 'refused'; message: string }
+  /** Weights or settings cannot work; `detail` is for whoever can change them. Tried again now and then. */
+  | { phase: 'refused'; detail: string }
   | { phase: 'stopped' }
 
 type RanksEvents = { state: [RanksState]; word: [RankWord]; broken: [Blame] }
@@ -78,8 +78,8 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
   }
 
   /** The same, because it does not get on: a rank that was stopped is to blame, if there is one. */
-  stalled(message: string): void {
-    void this.#group?.stalled(-1, message)
+  stalled(detail: string): void {
+    void this.#group?.stalled(-1, detail)
   }
 
   /** Stops for good; returns when no process is left. */
@@ -131,9 +131,9 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
             this.#become({ phase: 'starting' })
             this.emit('broken', blame)
           },
-          refused: (message) => {
-            this.#log.error({ event: 'refused' }, `the ranks refuse to start: ${message}`)
-            this.#become({ phase: 'refused', message })
+          refused: (detail) => {
+            this.#log.error({ event: 'refused' }, `the ranks refuse to start: ${detail}`)
+            this.#become({ phase: 'refused', detail })
           },
           output: (rank, line) => this.#log.debug({ event: 'rank-output', rank, line }, 'rank output'),
         },
@@ -145,9 +145,9 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
     } catch (error) {
       this.#log.error({ event: 'ranks-not-started', error }, 'the ranks could not be started')
       this.emit('broken', {
-        reason: 'RANK_DIED',
+        code: 'rank_died',
         rank: -1,
-        message: `the ranks could not be started: ${String(error)}`,
+        detail: `the ranks could not be started: ${String(error)}`,
       })
     }
   }

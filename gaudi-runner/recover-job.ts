@@ -49,14 +49,14 @@ function nextLife(record: JobRecord): JobRecord {
   const next = { ...record, lives: lives + 1, suspended: false }
   const last = events.at(-1)
   if (last && !('chunk' in last || 'interrupted' in last)) return next
-  return suspended ? next : { ...next, setbacks: failedAt(setbacks, undefined, 'NODE_FAILED') }
+  return suspended ? next : { ...next, setbacks: failedAt(setbacks, undefined, 'node_failed') }
 }
 
 /** Tells whoever watches, under the first number of the new life. */
 function takeUp(job: Job): void {
   const { setbacks, nextChunk } = job
-  const failed = { reason: 'NODE_FAILED', message: 'the runner was started again', rank: -1 } as const
-  if (isEnough(setbacks)) job.end({ failed: { ...failed, message: `${failed.message}, too often without getting on` } })
+  const failed = { code: 'node_failed', detail: 'the runner was started again', rank: -1 } as const
+  if (isEnough(setbacks)) job.end({ failed: { ...failed, detail: `${failed.detail}, too often without getting on` } })
   else job.interrupted({ ...failed, ...(setbacks.furthest ?? { chunk: nextChunk, step: 0 }) })
 }
 

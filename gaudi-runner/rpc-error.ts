@@ -1,17 +1,18 @@
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js'
 import type { Logger } from 'pino'
-import { type Refusal, refusalTrailer } from './runner-call-failed.js'
+import type { FailureCode } from '../workflows/failures.js'
+import { failureCodeTrailer } from './runner-call-failed.js'
 
-/** An error written for the caller to read; every other one is a bug, and its text stays in the log. */
+/** A refusal or failure that was foreseen; its message is for operators. Every other error is a bug, and its text stays in the log. */
 export class RpcError extends Error {
-  readonly code: status
-  readonly refusal: Refusal | undefined
+  readonly status: status
+  readonly code: FailureCode | undefined
 
-  constructor(code: status, message: string, refusal?: Refusal) {
+  constructor(status: status, message: string, code?: FailureCode) {
     super(message)
     this.name = 'RpcError'
+    this.status = status
     this.code = code
-    this.refusal = refusal
   }
 }
 
@@ -26,6 +27,6 @@ export function statusOf(error: unknown, log: Logger): StatusObject {
     log.error({ event: 'rpc-failed', error }, 'unexpected error in a call')
     return { code: status.INTERNAL, details: 'the runner failed', metadata }
   }
-  if (error.refusal) metadata.set(refusalTrailer, error.refusal)
-  return { code: error.code, details: error.message, metadata }
+  if (error.code) metadata.set(failureCodeTrailer, error.code)
+  return { code: error.status, details: error.message, metadata }
 }

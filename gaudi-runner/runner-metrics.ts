@@ -21,7 +21,7 @@ export function createRunnerMetrics(registry: Registry): RunnerMetrics {
   const breaks = new Counter({
     name: 'runner_rank_breaks_total',
     help: 'Groups of ranks that broke, by why; each is started again',
-    labelNames: ['reason'],
+    labelNames: ['code'],
     registers,
   })
   const jobs = new Counter({
@@ -72,8 +72,8 @@ export function createRunnerMetrics(registry: Registry): RunnerMetrics {
         ready.set(state.phase === 'ready' ? 1 : 0)
         if (state.phase === 'ready') forward.set(state.ready.seconds_per_forward)
       })
-      ranks.on('broken', ({ reason }) => {
-        breaks.inc({ reason })
+      ranks.on('broken', ({ code }) => {
+        breaks.inc({ code })
         counted = { job: '', steps: 0 }
       })
       ranks.on('word', (word: RankWord) => {

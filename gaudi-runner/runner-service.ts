@@ -58,7 +58,7 @@ export function runnerService({
       try {
         yield* job.follow(request.fromSequence, AbortSignal.any([left, stopping]))
       } catch (error) {
-        throw stopping.aborted ? new RpcError(status.UNAVAILABLE, 'the runner is stopping', 'draining') : error
+        throw stopping.aborted ? new RpcError(status.UNAVAILABLE, 'the runner is stopping', 'runner_draining') : error
       }
     }),
 

@@ -99,7 +99,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     port: server.port,
     health: async () => {
       const { state } = ranks
-      if (state.phase === 'refused') throw new Error(`the ranks refuse to start: ${state.message}`)
+      if (state.phase === 'refused') throw new Error(`the ranks refuse to start: ${state.detail}`)
       if (state.phase !== 'ready') throw new Error(`the ranks are ${state.phase}`)
       return { ranks: 'ready', job: slot.held?.name.jobId ?? 'none' }
     },

@@ -28,17 +28,13 @@ export function reached(before: Setbacks, at: Position): Setbacks {
 }
 
 /** One more failure, at the position that was told last, if one was. */
-export function failedAt(
-  before: Setbacks,
-  at: Position | undefined,
-  reason: Blame['reason'] | 'NODE_FAILED',
-): Setbacks {
+export function failedAt(before: Setbacks, at: Position | undefined, code: Blame['code'] | 'node_failed'): Setbacks {
   const again = at !== undefined && before.last !== null && !isBeyond(at, before.last) && !isBeyond(before.last, at)
   return {
     furthest: before.furthest,
     last: at ?? null,
     alike: again ? before.alike + 1 : 1,
-    told: before.told + (isSilent(reason) ? 0 : 1),
+    told: before.told + (isSilent(code) ? 0 : 1),
     all: before.all + 1,
   }
 }
@@ -53,15 +49,16 @@ export function isBeyond(a: Position, b: Position): boolean {
 }
 
 /** An end that may have come from outside: killed, stopped, restarted. */
-function isSilent(reason: Blame['reason'] | 'NODE_FAILED'): boolean {
-  switch (reason) {
-    case 'RANK_DIED':
-    case 'RANK_STALLED':
-    case 'NODE_FAILED':
+function isSilent(code: Blame['code'] | 'node_failed'): boolean {
+  switch (code) {
+    case 'rank_died':
+    case 'rank_stalled':
+    case 'node_failed':
       return true
-    case 'ENGINE':
-    case 'OUT_OF_MEMORY':
-    case 'NOT_A_NUMBER':
+    case 'rank_failed':
+    case 'out_of_memory':
+    case 'not_a_number':
+    case 'disk_full':
       return false
   }
 }

@@ -53,7 +53,11 @@ export async function submit(
     if (problem === undefined) throw error
     slot.pause()
     log.error({ event: 'disk-refuses', video: name.jobId, error }, 'the disk does not take the files of a job')
-    throw new RpcError(status.RESOURCE_EXHAUSTED, `the disk of this node does not take the job: ${problem}`, 'disk')
+    throw new RpcError(
+      status.RESOURCE_EXHAUSTED,
+      `the disk of this node does not take the job: ${problem}`,
+      'disk_full',
+    )
   } finally {
     slot.depart(arrival)
   }
@@ -63,7 +67,7 @@ export async function submit(
 function checkOffered(preset: string, presets: readonly string[]): void {
   if (presets.length === 0 || presets.includes(preset)) return
   const message = `this node does not offer the preset ${preset}; it offers ${presets.join(', ')}`
-  throw new RpcError(status.FAILED_PRECONDITION, message, 'not-offered')
+  throw new RpcError(status.FAILED_PRECONDITION, message, 'preset_not_offered')
 }
 
 /** What the system said, if that is what failed: `ENOSPC: no space left on device, write`. */

@@ -73,15 +73,20 @@ export const nodeSettings = {
     .describe('name of this node, unique in the fleet'),
 }
 
+/** The runner's; the API reads it too, to name the model of a video that no node has taken yet. */
+export const engineSettings = {
+  ENGINE: z
+    .enum(['demo', 'infinitetalk'])
+    .default('demo')
+    .describe('what renders: `demo` without weights, `infinitetalk` from MODEL_DIR'),
+}
+
 export const runnerSettings = {
   RUNNER_HOST: z.string().default('127.0.0.1').describe('address that the runner listens on'),
   RUNNER_PORT: port(50051).describe('gRPC runner'),
   RUNNER_DIR: z.string().default('.data/runner').describe("the runner's job and its fence; kept over restarts"),
   RANKS: count(2, 1, 64).describe('processes that hold the model; 8 on a Gaudi node'),
-  ENGINE: z
-    .enum(['demo', 'infinitetalk'])
-    .default('demo')
-    .describe('what renders: `demo` without weights, `infinitetalk` from MODEL_DIR'),
+  ...engineSettings,
   MODEL_DIR: z.string().default('/hf').describe("InfiniteTalk's weights, in the original's folders"),
   DEVICE: z
     .enum(['auto', 'hpu', 'cuda', 'cpu'])

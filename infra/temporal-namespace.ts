@@ -15,6 +15,8 @@ const wanted: Record<string, proto.temporal.api.enums.v1.IndexedValueType> = {
   [searchAttributes.tenant]: KEYWORD,
   [searchAttributes.priority]: INT,
   [searchAttributes.changedAt]: DATETIME,
+  [searchAttributes.node]: KEYWORD,
+  [searchAttributes.errorCode]: KEYWORD,
 }
 
 /** How long the history of a closed workflow must stay readable, seconds. start-dev makes namespaces with one day. */

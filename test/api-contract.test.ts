@@ -7,6 +7,7 @@ import { presentVideo, progressPercent, type VideoState } from '../api/present-v
 import { Problem, problems, type ProblemWord } from '../api/problems.js'
 import { newVideoId } from '../api/video-id.js'
 import { videoSchema } from '../api/video-schema.js'
+import { failures } from '../workflows/failures.js'
 import { phases, type VideoMemo, videoIdPattern } from '../workflows/video.js'
 
 const memo: VideoMemo = {
@@ -19,7 +20,7 @@ const memo: VideoMemo = {
   tokens: 100,
   createdAt: 1_766_454_718_900,
 }
-const nobodyAhead = { queueLength: 0, estimatedMinutes: 0, model: 'InfiniteTalk' }
+const nobodyAhead = { queueLength: 0, estimatedMinutes: 0, model: 'InfiniteTalk-demo' }
 const state = (changes: Partial<VideoMemo>, progress?: VideoState['progress']): VideoState => ({
   id: 'video_1766454718_abcdefghij',
   memo: { ...memo, ...changes },
@@ -41,6 +42,7 @@ test('a queued video is answered with the keys and types of the contract', () =>
     duration: 0,
     seconds: '10',
     error: '',
+    error_code: null,
     completed_at: null,
     expires_at: null,
     prompt: 'a woman sings',
@@ -51,19 +53,25 @@ test('a queued video is answered with the keys and types of the contract', () =>
 
 test('every phase has a status of the contract, and its answer fits the schema', () => {
   const shown = phases.map((phase) => {
-    const { status, error } = videoSchema.parse(
-      presentVideo(state({ phase, error: { word: 'InvalidInput', message: 'the voice is broken' } }), nobodyAhead),
-    )
-    return [phase, status, error]
+    const error = { code: 'voice_unreadable', detail: 'ffmpeg: /tmp/x: broken' } as const
+    const answer = videoSchema.parse(presentVideo(state({ phase, error }), nobodyAhead))
+    return [phase, answer.status, answer.error, answer.error_code]
   })
   assert.deepEqual(shown, [
-    ['queued', 'queued', ''],
-    ['processing', 'processing', ''],
-    ['completed', 'completed', ''],
-    ['failed', 'error', 'the voice is broken'],
-    ['cancelled', 'error', 'cancelled'],
-    ['deleting', 'deleted', ''],
+    ['queued', 'queued', '', null],
+    ['processing', 'processing', '', null],
+    ['completed', 'completed', '', null],
+    ['failed', 'error', failures.voice_unreadable.told, 'voice_unreadable'],
+    ['cancelled', 'error', 'cancelled', 'cancelled'],
+    ['deleting', 'deleted', '', null],
   ])
+})
+
+test('the model is that of the node that took the video, and before that of the setting ENGINE', () => {
+  const shown = (model?: string) =>
+    presentVideo(state({ phase: 'processing', ...(model && { model }) }), nobodyAhead).model
+  assert.equal(shown(), 'InfiniteTalk-demo')
+  assert.equal(shown('InfiniteTalk'), 'InfiniteTalk')
 })
 
 test('progress never falls and is 100 only of a completed video', () => {
@@ -121,7 +129,7 @@ test('every problem has one body, fits the schema, and is in the guide and in th
     assert.ok(guide.includes(`| \`${word}\` | ${status} | ${meaning} |`), `docs/errors.md: ${word}`)
     assert.ok(document.includes(`\`${word}\`: ${meaning}`), `openapi: ${word}`)
   }
-  const rows = guide.split('\n').filter((line) => line.startsWith('| `') && !line.includes('---'))
+  const rows = guide.split('\n').filter((line) => line.startsWith('| `') && line.split('|').length === 5)
   assert.equal(rows.length - 1, Object.keys(problems).length)
 })
 
@@ -137,5 +145,5 @@ test('the OpenAPI document shows every parameter with its default and its bounds
   assert.equal(properties.prompt.maxLength, 4000)
   assert.equal(properties.logo_video.default, false)
   const keys = Object.keys(components.schemas.Video.properties)
-  assert.equal(keys.length, 16)
+  assert.equal(keys.length, 17)
 })

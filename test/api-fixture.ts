@@ -29,7 +29,11 @@ export type TestApi = AsyncDisposable & {
   stopping: AbortController
 }
 
-export type TestApiOptions = { patience?: Partial<Patience>; uploads?: number; parts?: Partial<ApiParts> }
+export type TestApiOptions = {
+  patience?: Partial<Patience>
+  uploads?: number
+  parts?: Partial<Omit<ApiParts, 'present'>>
+}
 
 const grpcUnavailable = () =>
   Object.assign(new Error('14 UNAVAILABLE'), { code: 14, details: 'no connection', metadata: {} })
@@ -88,6 +92,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
     queue: new QueueView({ unfinished: nothing, changedSince: nothing }, log),
     nodes,
     retentionDays: 30,
+    model: 'InfiniteTalk-demo',
     signal: stopping.signal,
     ...parts,
   })

@@ -50,7 +50,7 @@ test('with the workers away progress is that of the render that ended, however i
   const scheduled = { workflowTaskScheduledEventAttributes: {} }
   const timedOut = { failure: { timeoutFailureInfo: { lastHeartbeatDetails: details } } }
   assert.equal(await reached(scheduled, { activityTaskTimedOutEventAttributes: timedOut }), 75)
-  const failed = { failure: { applicationFailureInfo: { type: 'RunnerLost', details } } }
+  const failed = { failure: { applicationFailureInfo: { type: 'runner_lost', details } } }
   assert.equal(await reached(scheduled, { activityTaskFailedEventAttributes: failed }), 75)
   const completed = (made: object) => ({
     activityTaskCompletedEventAttributes: { result: { payloads: [defaultPayloadConverter.toPayload(made)] } },
@@ -67,7 +67,9 @@ test('with the workers away progress is that of the render that ended, however i
   )
   const spoken = { workflowTaskCompletedEventAttributes: {} }
   assert.equal(await reached(scheduled, spoken, whole), 0)
-  const nowhere = { activityTaskFailedEventAttributes: { failure: { applicationFailureInfo: { type: 'RunnerLost' } } } }
+  const nowhere = {
+    activityTaskFailedEventAttributes: { failure: { applicationFailureInfo: { type: 'runner_lost' } } },
+  }
   assert.equal(await reached(scheduled, nowhere, spoken, whole), 0)
   assert.equal(await reached(scheduled, { workflowExecutionStartedEventAttributes: {} }), 0)
 })

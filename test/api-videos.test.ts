@@ -101,7 +101,7 @@ test('before it is completed the file is a 409 that says when to come back; a fa
   const phases: [Partial<VideoMemo>, number, string][] = [
     [{ phase: 'queued' }, 409, 'video_not_ready'],
     [{ phase: 'processing' }, 409, 'video_not_ready'],
-    [{ phase: 'failed', error: { word: 'OutOfMemory', message: 'too large' } }, 409, 'video_failed'],
+    [{ phase: 'failed', error: { code: 'out_of_memory', detail: 'too large' } }, 409, 'video_failed'],
     [{ phase: 'cancelled' }, 409, 'video_failed'],
     [{ phase: 'deleting' }, 404, 'not_found'],
   ]

@@ -181,7 +181,7 @@ test('the closing clip follows, in the shape of the video, without sound', async
 
 test('chunks that are not what was rendered make no file', async () => {
   const { order, ...rendered } = await anOrderWithChunks({})
-  await assert.rejects(assembled(order, { ...rendered, frames: rendered.frames - 1 }), { type: 'BadOutput' })
+  await assert.rejects(assembled(order, { ...rendered, frames: rendered.frames - 1 }), { type: 'bad_output' })
   const key = (chunk: number) => objectKeys.chunkMark(order.videoId, chunk, 2)
   const segment = (chunk: number) => objectKeys.chunkSegment(order.videoId, chunk, 2)
   // Whole by its mark, and yet another one.
@@ -189,7 +189,7 @@ test('chunks that are not what was rendered make no file', async () => {
   assert.ok(mark && bytes)
   await store.put(segment(1), bytes)
   await store.put(key(1), mark)
-  await assert.rejects(assembled(order, rendered), { type: 'BadOutput', message: /frames instead of/ })
+  await assert.rejects(assembled(order, rendered), { type: 'bad_output', message: /frames instead of/ })
   assert.equal(await store.head(objectKeys.output(order.videoId)), undefined)
   assert.deepEqual(
     (await readdir(tmpdir())).filter((name) => name.includes(order.videoId)),
@@ -209,7 +209,7 @@ for (const [what, harm] of [
     assert.ok(bytes)
     const harmed = harm(bytes)
     await (harmed ? store.put(key, harmed) : store.removeAll(key))
-    await assert.rejects(assembled(order, rendered), { type: 'ChunkDamaged', message: /chunk 1/ })
+    await assert.rejects(assembled(order, rendered), { type: 'chunk_damaged', message: /chunk 1/ })
     assert.equal(await store.head(objectKeys.chunkMark(order.videoId, 1, 2)), undefined)
   })
 }

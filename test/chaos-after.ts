@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ObjectStore } from '../infra/object-store.js'
 import { createS3Client, type S3Address } from '../infra/s3-client.js'
-import type { FailureWord } from '../workflows/failures.js'
+import type { FailureCode } from '../workflows/failures.js'
 import { ofOpenVideos } from '../workflows/names.js'
 import { objectKeys } from '../workflows/object-keys.js'
 import type { VideoActivities } from '../workflows/video-activities.js'
@@ -116,7 +116,7 @@ async function rendersOf(
     if (scheduled) types.set(String(event.eventId), scheduled.activityType?.name ?? '')
     if (completed) done.push(types.get(String(completed.scheduledEventId)) ?? '')
     const word = event.activityTaskFailedEventAttributes?.failure?.applicationFailureInfo?.type
-    if (word === ('ChunkDamaged' satisfies FailureWord)) damaged += 1
+    if (word === ('chunk_damaged' satisfies FailureCode)) damaged += 1
   }
   const count = (...names: (keyof VideoActivities)[]) =>
     done.filter((type) => names.some((name) => name === type)).length

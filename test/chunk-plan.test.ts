@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { chunkPlan, framesOf, orderFrames, renderFps, soundSamples } from '../workflows/chunk-plan.js'
-import { failures, failureWord } from '../workflows/failures.js'
+import { failures, failureCode } from '../workflows/failures.js'
 import { percentDone } from '../workflows/progress.js'
 import { bucketFor, bucketNearest } from '../workflows/size-buckets.js'
 import { guidancePasses, tokensOf, workOf } from '../workflows/work.js'
@@ -65,8 +65,8 @@ test('a size asked for is served by the class nearest in area, in the bucket nea
 })
 
 test('a failure that is not on the list is a bug of ours', () => {
-  assert.equal(failureWord('InvalidInput'), 'InvalidInput')
-  assert.equal(failureWord('toString'), 'Internal')
-  assert.equal(failureWord(undefined), 'Internal')
-  for (const word of Object.keys(failures)) assert.equal(failureWord(word), word)
+  assert.equal(failureCode('voice_unreadable'), 'voice_unreadable')
+  assert.equal(failureCode('toString'), 'internal')
+  assert.equal(failureCode(undefined), 'internal')
+  for (const word of Object.keys(failures)) assert.equal(failureCode(word), word)
 })

@@ -33,11 +33,14 @@ test('InfiniteTalk renders on two ranks, from POST to MP4, from weights in the o
     const reference = { name: 'ref.png', bytes: Uint8Array.from(await picture('png', 256, 256)) }
     const voice = { name: '1.wav', bytes: Uint8Array.from(toneWav(0.4)) }
     const id = await submit(stack.apiUrl, reference, voice, { steps: '1', size: '480p', prompt: 'a person talks' })
+    const shown = async () => {
+      const answer = await fetch(`${stack.apiUrl}/v1/videos/${id}`)
+      const { model: name, size } = (await answer.json()) as { model: string; size: string }
+      return [name, size]
+    }
+    assert.deepEqual(await shown(), ['InfiniteTalk', '640x640'], 'before a node has taken it')
     await completed(stack.apiUrl, id, 250)
-
-    const answer = await fetch(`${stack.apiUrl}/v1/videos/${id}`)
-    const { model: name, size } = (await answer.json()) as { model: string; size: string }
-    assert.deepEqual([name, size], ['InfiniteTalk', '640x640'])
+    assert.deepEqual(await shown(), ['InfiniteTalk', '640x640'])
     const content = await fetch(`${stack.apiUrl}/v1/videos/${id}/content`)
     await writeFile(join(dir, 'video.mp4'), Buffer.from(await content.arrayBuffer()))
     const { videoCodec, width, height, fps, frames, audioCodec } = inspectFile(join(dir, 'video.mp4'))

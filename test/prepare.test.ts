@@ -126,8 +126,8 @@ test('a voice that is not as long as it was counted, or no sound at all, leaves 
   const order = await anOrder('video_1700000000_prepareccc')
   const key = objectKeys.preparedVoice(order.videoId, 0)
   const longer = { ...order, voices: order.voices.map((voice) => ({ ...voice, samples: 40_001 })) }
-  await assert.rejects(prepared(longer), { type: 'BadOutput', message: /40000 samples, but 40001 were counted/ })
+  await assert.rejects(prepared(longer), { type: 'bad_output', message: /40000 samples, but 40001 were counted/ })
   await store.put(order.voices[0]?.key ?? '', '#EXTM3U\n')
-  await assert.rejects(prepared(order), { type: 'InvalidInput', message: 'voice 1 could not be decoded' })
+  await assert.rejects(prepared(order), { type: 'voice_unreadable', message: 'voice 1 could not be decoded' })
   assert.equal(await store.head(key), undefined)
 })

@@ -85,10 +85,10 @@ function play(request: RenderRequest, { from = store, attach = false, by = worke
   return { ...played, result }
 }
 
-function failedWith(word: string, message?: RegExp) {
+function failedWith(code: string, message?: RegExp) {
   return (error: unknown) => {
     assert.ok(error instanceof ApplicationFailure, String(error))
-    assert.equal(error.type, word)
+    assert.equal(error.type, code)
     if (message) assert.match(error.message, message)
     return true
   }
@@ -164,7 +164,7 @@ test('a render that leaves with its worker lets the ranks go on, and says how fa
   await until('a step', () => beats.some(({ step }) => step > 0))
   environment.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }))
   await assert.rejects(result, (error: unknown) => {
-    failedWith('WorkerLost')(error)
+    failedWith('worker_lost')(error)
     assert.equal(((error as ApplicationFailure).details?.[0] as RenderProgress).chunks, 2)
     return true
   })
@@ -190,7 +190,7 @@ test('a render that is taken up again ends as it would have, with the chunks tha
   const first = play(request)
   await until('a chunk in S3', async () => (await storedChunks(store, videoId)).lineage.length > 0)
   first.environment.cancel('NOT_FOUND', new ActivityCancellationDetails({ notFound: true }))
-  await assert.rejects(first.result, failedWith('WorkerLost'))
+  await assert.rejects(first.result, failedWith('worker_lost'))
   const kept = await markOf(videoId, 0)
 
   const { lineage } = await play(request, { attach: true }).result
@@ -202,7 +202,7 @@ test('a render that is taken up again ends as it would have, with the chunks tha
 })
 
 test('a job that the runner does not hold cannot be taken up', async () => {
-  await assert.rejects(play(await aRequest(), { attach: true }).result, failedWith('RunnerLost'))
+  await assert.rejects(play(await aRequest(), { attach: true }).result, failedWith('runner_lost'))
 })
 
 test('who takes a render up takes it over from one that does not know yet that it was given up', async () => {
@@ -210,7 +210,7 @@ test('who takes a render up takes it over from one that does not know yet that i
   const old = play(request)
   await until('a step', () => old.beats.some(({ step }) => step > 0))
   const next = play(request, { attach: true })
-  await assert.rejects(old.result, failedWith('WorkerLost'))
+  await assert.rejects(old.result, failedWith('worker_lost'))
   assert.equal((await runner.client.describe()).state, 'BUSY')
   next.environment.cancel()
   await assert.rejects(next.result, CancelledFailure)
@@ -253,7 +253,7 @@ test('a node that is left after its chunk hands over what it has finished, and i
   const left = play(request, { by: leaving })
   await until('a step', () => left.beats.some(({ step }) => step > 0))
   await runner.client.abort({ jobId: videoId, generation: 1 }, { afterChunk: true })
-  await assert.rejects(left.result, failedWith('Drained'))
+  await assert.rejects(left.result, failedWith('node_drained'))
   assert.equal((await runner.client.describe()).state, 'IDLE')
   const { lineage } = await storedChunks(store, videoId)
   assert.ok(lineage.length > 0)
@@ -263,14 +263,14 @@ test('a node that is left after its chunk hands over what it has finished, and i
 test('a node that renders another video is busy, and its video goes on', async () => {
   const other = play(await aRequest('never ends'))
   await until('a step', () => other.beats.some(({ step }) => step > 0))
-  await assert.rejects(play(await aRequest()).result, failedWith('RunnerBusy'))
+  await assert.rejects(play(await aRequest()).result, failedWith('runner_busy'))
   assert.equal((await runner.client.describe()).state, 'BUSY')
   other.environment.cancel()
   await assert.rejects(other.result, CancelledFailure)
 })
 
 test('an order that the ranks refuse fails with their words', async () => {
-  await assert.rejects(play(await aRequest('is refused')).result, failedWith('InvalidInput', /voice 1 is silent/))
+  await assert.rejects(play(await aRequest('is refused')).result, failedWith('voice_silent', /voice 1 is silent/))
   assert.equal((await runner.client.describe()).state, 'IDLE')
 })
 
@@ -280,11 +280,11 @@ test('a checkpoint that the ranks refuse costs its chunks, not the video', async
   await play({ ...request, order: { ...(await aRequest()).order, videoId } }).result
   await store.removeAll(objectKeys.chunkMark(videoId, 1, 1))
 
-  await assert.rejects(play({ ...request, generation: 2 }).result, failedWith('CheckpointRefused'))
+  await assert.rejects(play({ ...request, generation: 2 }).result, failedWith('checkpoint_refused'))
   assert.deepEqual((await storedChunks(store, videoId)).lineage, [])
   assert.equal((await runner.client.describe()).state, 'IDLE')
   // From the first chunk on there is no checkpoint that could be to blame.
-  await assert.rejects(play({ ...request, generation: 3 }).result, failedWith('InvalidInput'))
+  await assert.rejects(play({ ...request, generation: 3 }).result, failedWith('voice_silent'))
 })
 
 test('a storage that is away for a while costs no chunk', async () => {
@@ -303,14 +303,14 @@ test('a storage that is away for a while costs no chunk', async () => {
 test('a rank that throws fails the render with its own message', async () => {
   await assert.rejects(
     play(await aRequest('rank 1 throws')).result,
-    failedWith('RankFailed', /rank 1: the third block of rank 1 fell over/),
+    failedWith('rank_failed', /rank 1: the third block of rank 1 fell over/),
   )
   await untilIdle(runner.client)
 })
 
 test('a job that its node could not go on with is let go of, for the next video', async () => {
   const request = await aRequest('rank 1 dies once, then is refused')
-  await assert.rejects(play(request).result, failedWith('RunnerLost'))
+  await assert.rejects(play(request).result, failedWith('node_failed'))
   assert.equal((await runner.client.describe()).job, null)
   await untilIdle(runner.client)
 })

@@ -13,10 +13,10 @@ const other = { jobId: 'video_2', generation: 1 }
 const MiB = 1024 * 1024
 
 /** Matches a call that was refused so. */
-function refused(status: string, refusal?: string) {
+function refused(status: string, code?: string) {
   return (error: unknown) => {
     assert.ok(error instanceof RunnerCallFailed, String(error))
-    assert.deepEqual([error.status, error.refusal], [status, refusal], error.message)
+    assert.deepEqual([error.status, error.code], [status, code], error.message)
     return true
   }
 }
@@ -29,10 +29,10 @@ test('a runner renders one job after another', async (t) => {
   await t.test('it says that it is starting, then what it is', async () => {
     const starting = await client.describe()
     assert.deepEqual([starting.state, starting.engine, starting.model], ['STARTING', 'demo', ''])
-    await assert.rejects(client.submit(anOrder(), twoFiles()), refused('FAILED_PRECONDITION', 'not-ready'))
+    await assert.rejects(client.submit(anOrder(), twoFiles()), refused('FAILED_PRECONDITION', 'runner_not_ready'))
     await untilIdle(client)
     const fast = client.submit(anOrder({ preset: 'fast' }), twoFiles())
-    await assert.rejects(fast, refused('FAILED_PRECONDITION', 'not-offered'))
+    await assert.rejects(fast, refused('FAILED_PRECONDITION', 'preset_not_offered'))
     assert.deepEqual(await folders(), [])
     assert.deepEqual(await client.describe(), {
       state: 'IDLE',
@@ -84,7 +84,7 @@ test('a runner renders one job after another', async (t) => {
     const large = [aFile('REFERENCE', randomBytes(20 * MiB)), aFile('VOICE_1')]
     assert.equal((await client.submit(anOrder(), [])).state, 'FINISHED')
     assert.equal((await client.submit(anOrder(), large)).state, 'FINISHED')
-    await assert.rejects(client.submit(anOrder(other), large), refused('RESOURCE_EXHAUSTED', 'busy'))
+    await assert.rejects(client.submit(anOrder(other), large), refused('RESOURCE_EXHAUSTED', 'runner_busy'))
     assert.deepEqual((await client.describe()).speeds, [
       { secondsPerForward: 0.02, tokensPerForward: 64 },
       { secondsPerForward: 0.03, tokensPerForward: 128 },
@@ -118,8 +118,8 @@ test('a runner renders one job after another', async (t) => {
   await t.test('an older generation is refused, a newer one takes the place of the held one', async () => {
     const second = { ...job, generation: 2 }
     await client.submit(anOrder({ ...second, prompt: 'never ends' }), twoFiles())
-    await assert.rejects(client.submit(anOrder(job), twoFiles()), refused('FAILED_PRECONDITION', 'fenced'))
-    await assert.rejects(client.submit(anOrder(other), twoFiles()), refused('RESOURCE_EXHAUSTED', 'busy'))
+    await assert.rejects(client.submit(anOrder(job), twoFiles()), refused('FAILED_PRECONDITION', 'generation_fenced'))
+    await assert.rejects(client.submit(anOrder(other), twoFiles()), refused('RESOURCE_EXHAUSTED', 'runner_busy'))
     await assert.rejects(client.release(second), refused('FAILED_PRECONDITION'))
     const watched = eventsOf(client, second)
     await until('progress', async () => (await client.submit(anOrder(second), [])).lastSequence > 0)
@@ -130,7 +130,10 @@ test('a runner renders one job after another', async (t) => {
     assert.equal((await eventsOf(client, third)).at(-1)?.event, 'finished')
     await client.release(third)
     // The fence outlives the job.
-    await assert.rejects(client.submit(anOrder(second), twoFiles()), refused('FAILED_PRECONDITION', 'fenced'))
+    await assert.rejects(
+      client.submit(anOrder(second), twoFiles()),
+      refused('FAILED_PRECONDITION', 'generation_fenced'),
+    )
     assert.deepEqual(await folders(), [])
   })
 
@@ -162,7 +165,7 @@ test('a runner renders one job after another', async (t) => {
     await client.submit(anOrder({ ...name, prompt: 'is refused' }), twoFiles())
     const failed = (await eventsOf(client, name)).at(-1)
     assert.ok(failed?.event === 'failed')
-    assert.deepEqual(failed.failed, { reason: 'BAD_INPUT', message: 'voice 1 is silent', rank: 0 })
+    assert.deepEqual(failed.failed, { code: 'voice_silent', detail: 'voice 1 is silent', rank: 0 })
     await client.release(name)
     assert.equal((await client.describe()).rankRestarts, 0)
   })
@@ -235,7 +238,7 @@ test('a wrong or broken submission leaves nothing behind', async (t) => {
     const leaving = new AbortController()
     const submitting = client.submit(anOrder(), [endless], { signal: leaving.signal })
     await until('the arrival', async () => (await client.describe()).state === 'BUSY')
-    await assert.rejects(client.submit(anOrder(other), twoFiles()), refused('RESOURCE_EXHAUSTED', 'busy'))
+    await assert.rejects(client.submit(anOrder(other), twoFiles()), refused('RESOURCE_EXHAUSTED', 'runner_busy'))
     leaving.abort(new Error('gone'))
     await assert.rejects(submitting, /gone/)
     await until('a clean runner', isClean)

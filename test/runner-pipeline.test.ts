@@ -49,8 +49,8 @@ test('the real ranks render two chunks, resume at the second alike, leave a job 
     const wrong = { jobId: 'video_wrong', generation: 1 }
     await client.submit(anOrder({ ...small, ...wrong, fps: 60, speed: 2 }), files)
     const refused = (await eventsOf(client, wrong)).at(-1)
-    assert.ok(refused?.event === 'failed' && refused.failed.reason === 'BAD_INPUT', JSON.stringify(refused))
-    assert.match(refused.failed.message, /has unknown \['speed'\]/)
+    assert.ok(refused?.event === 'failed' && refused.failed.code === 'order_refused', JSON.stringify(refused))
+    assert.match(refused.failed.detail, /has unknown \['speed'\]/)
     await client.release(wrong)
 
     const endless = { jobId: 'video_endless', generation: 1 }
@@ -62,8 +62,8 @@ test('the real ranks render two chunks, resume at the second alike, leave a job 
     await until('progress', async () => (await client.submit(anOrder(gone), [])).lastSequence > 1)
     await rm(join(dir, 'jobs'), { recursive: true, maxRetries: 20 })
     const last = (await eventsOf(client, gone)).at(-1)
-    assert.ok(last?.event === 'failed' && last.failed.reason === 'NODE_FAILED', JSON.stringify(last))
-    assert.equal(last.failed.message, "the job's reference is gone from this node")
+    assert.ok(last?.event === 'failed' && last.failed.code === 'node_failed', JSON.stringify(last))
+    assert.equal(last.failed.detail, "the job's reference is gone from this node")
     await client.release(gone)
     const { state: next, rankRestarts } = await client.describe()
     assert.deepEqual([next, rankRestarts], ['IDLE', 0])

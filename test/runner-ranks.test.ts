@@ -37,7 +37,7 @@ test('a rank that throws three times at the same step fails the job in its own w
   const { client } = runner
   const { told, failed } = await tellsOf(runner, 'rank 1 throws')
   assert.deepEqual(told, failedAfterThree)
-  assert.deepEqual(failed, { reason: 'ENGINE', rank: 1, message: 'the third block of rank 1 fell over' })
+  assert.deepEqual(failed, { code: 'rank_failed', rank: 1, detail: 'the third block of rank 1 fell over' })
   await client.release(job)
   await untilIdle(client)
   assert.equal((await client.describe()).rankRestarts, 3)
@@ -53,7 +53,7 @@ test('a rank that dies costs one step: the job is rendered on by new ranks', asy
   const { told, interrupted, events } = await tellsOf(runner, 'rank 1 dies once')
   assert.deepEqual(told, finishedAfterOne)
   const [first] = interrupted
-  assert.deepEqual([first?.reason, first?.rank, first?.chunk, first?.step], ['RANK_DIED', 1, 0, 1])
+  assert.deepEqual([first?.code, first?.rank, first?.chunk, first?.step], ['rank_died', 1, 0, 1])
   const at = events.findIndex(({ event }) => event === 'interrupted')
   const next = events[at + 1]
   assert.ok(next?.event === 'progress')
@@ -65,34 +65,34 @@ test('a computation that gave no number counts like any failure of a rank', asyn
   await using runner = await startLocalRunner()
   const { told, failed } = await tellsOf(runner, 'rank 1 is not a number')
   assert.deepEqual(told, failedAfterThree)
-  assert.deepEqual(failed, { reason: 'NOT_A_NUMBER', rank: 1, message: 'NaN after step 2' })
+  assert.deepEqual(failed, { code: 'not_a_number', rank: 1, detail: 'NaN after step 2' })
 })
 
 test('a rank that stalls is named, and the job is rendered on', async () => {
   await using runner = await startLocalRunner({ stallMs: 1500 })
   const { told, interrupted } = await tellsOf(runner, 'rank 1 stalls once')
   assert.deepEqual(told, finishedAfterOne)
-  assert.deepEqual([interrupted[0]?.reason, interrupted[0]?.rank], ['RANK_STALLED', 1])
+  assert.deepEqual([interrupted[0]?.code, interrupted[0]?.rank], ['rank_stalled', 1])
 })
 
 test('of ranks that all fall silent, the one that was stopped is to blame', async () => {
   await using runner = await startLocalRunner({ stallMs: 1500 })
   const { told, interrupted } = await tellsOf(runner, 'rank 1 is stopped once')
   assert.deepEqual(told, finishedAfterOne)
-  assert.match(interrupted[0]?.message ?? '', /^rank 1 was stopped: /)
+  assert.match(interrupted[0]?.detail ?? '', /^rank 1 was stopped: /)
 })
 
 test('ranks that show that they live, but get nowhere, are started again', async () => {
   await using runner = await startLocalRunner({ stallMs: 1000 })
   const { told, interrupted } = await tellsOf(runner, 'rank 1 hangs once')
   assert.deepEqual(told, finishedAfterOne)
-  assert.match(interrupted[0]?.message ?? '', /^no step was finished for \d+ s$/)
+  assert.match(interrupted[0]?.detail ?? '', /^no step was finished for \d+ s$/)
 })
 
 test('a full disk under the ranks ends the job as a fault of the node, which leaves the next job to others', async () => {
   await using runner = await startLocalRunner()
   const { told, failed } = await tellsOf(runner, 'rank 1 has no space')
-  assert.deepEqual([told, failed?.reason], [failedAfterThree, 'NODE_FAILED'])
+  assert.deepEqual([told, failed?.code], [failedAfterThree, 'disk_full'])
   await runner.client.release(job)
   await sleep(1000) // the ranks are back by now
   assert.equal((await runner.client.describe()).state, 'STARTING')
@@ -101,7 +101,7 @@ test('a full disk under the ranks ends the job as a fault of the node, which lea
 test('input that was good at first is never called bad', async () => {
   await using runner = await startLocalRunner()
   const { told, failed } = await tellsOf(runner, 'rank 1 dies once, then is refused')
-  assert.deepEqual([told, failed?.reason], [['interrupted', 'failed'], 'NODE_FAILED'])
+  assert.deepEqual([told, failed?.code], [['interrupted', 'failed'], 'node_failed'])
 })
 
 test('a job whose files are deleted underneath ends as a fault of the node, and the next one is rendered', async () => {
@@ -113,8 +113,8 @@ test('a job whose files are deleted underneath ends as a fault of the node, and 
   await rm(join(runner.dir, 'jobs'), { recursive: true })
   const last = (await eventsOf(client, job)).at(-1)
   assert.ok(last?.event === 'failed')
-  assert.equal(last.failed.reason, 'NODE_FAILED')
-  assert.match(last.failed.message, /^the job's reference is gone from this node/)
+  assert.equal(last.failed.code, 'node_failed')
+  assert.match(last.failed.detail, /^the job's reference is gone from this node/)
   await client.release(job)
   const isReady = () =>
     runner.health().then(
@@ -138,7 +138,7 @@ test('an artifact that is gone is told as such, and ends a job that still runs',
       const fetched = client.fetch(job, event.chunk.segment)[Symbol.asyncIterator]()
       await assert.rejects(fetched.next(), (error) => error instanceof RunnerCallFailed && error.status === 'NOT_FOUND')
     } else if (event.event !== 'progress') {
-      assert.ok(event.event === 'failed' && event.failed.reason === 'NODE_FAILED', event.event)
+      assert.ok(event.event === 'failed' && event.failed.code === 'node_failed', event.event)
     }
   }
 })
@@ -146,8 +146,8 @@ test('an artifact that is gone is told as such, and ends a job that still runs',
 test('ranks that do not come up again end the job as a fault of the node', async () => {
   await using runner = await startLocalRunner({ start: 'once' })
   const { told, failed } = await tellsOf(runner, 'rank 1 dies once')
-  assert.deepEqual([told, failed?.reason], [['interrupted', 'failed'], 'NODE_FAILED'])
-  assert.match(failed?.message ?? '', /^the ranks do not come up: /)
+  assert.deepEqual([told, failed?.code], [['interrupted', 'failed'], 'node_failed'])
+  assert.match(failed?.detail ?? '', /^the ranks do not come up: /)
 })
 
 test('while the ranks are coming back the job is held: watched, aborted, replaced by its newer generation', async () => {
@@ -163,7 +163,7 @@ test('while the ranks are coming back the job is held: watched, aborted, replace
   assert.deepEqual([state, held], ['BUSY', job])
   await assert.rejects(
     client.submit(anOrder({ jobId: 'video_2' }), twoFiles()),
-    (error) => error instanceof RunnerCallFailed && error.refusal === 'busy',
+    (error) => error instanceof RunnerCallFailed && error.code === 'runner_busy',
   )
   const second = { ...job, generation: 2 }
   assert.equal((await client.submit(anOrder(second), twoFiles())).state, 'RUNNING')
@@ -176,7 +176,7 @@ test('while the ranks are coming back the job is held: watched, aborted, replace
   assert.equal((await client.describe()).state, 'STARTING')
   await assert.rejects(
     client.submit(anOrder({ generation: 4 }), twoFiles()),
-    (error) => error instanceof RunnerCallFailed && error.refusal === 'not-ready',
+    (error) => error instanceof RunnerCallFailed && error.code === 'runner_not_ready',
   )
   await untilIdle(client)
 

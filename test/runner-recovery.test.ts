@@ -37,7 +37,8 @@ test('a runner that was stopped goes on with its job, and is watched as if nothi
       before.push(...(await untilChunk(runner.client, job)))
       const watching = assert.rejects(
         eventsOf(runner.client, job),
-        (error) => error instanceof RunnerCallFailed && error.status === 'UNAVAILABLE' && error.refusal === 'draining',
+        (error) =>
+          error instanceof RunnerCallFailed && error.status === 'UNAVAILABLE' && error.code === 'runner_draining',
       )
       await until('a second chunk', async () => (await runner.client.submit(anOrder(), [])).lastSequence > last(before))
       await runner.stop()
@@ -93,7 +94,7 @@ test('an ended job, its artifacts and the fence outlive the runner', async () =>
     await untilIdle(runner.client)
     await assert.rejects(
       runner.client.submit(anOrder(job), twoFiles()),
-      (error) => error instanceof RunnerCallFailed && error.refusal === 'fenced',
+      (error) => error instanceof RunnerCallFailed && error.code === 'generation_fenced',
     )
   }))
 
@@ -229,7 +230,7 @@ test('a disk that takes no more refuses the job in words and keeps nothing of it
       const large = [aFile('REFERENCE', Buffer.alloc(3_000_000)), aFile('VOICE_1')]
       await assert.rejects(client.submit(anOrder(), large), (error) => {
         assert.ok(error instanceof RunnerCallFailed)
-        assert.deepEqual([error.status, error.refusal], ['RESOURCE_EXHAUSTED', 'disk'])
+        assert.deepEqual([error.status, error.code], ['RESOURCE_EXHAUSTED', 'disk_full'])
         assert.match(error.message, /the disk of this node does not take the job: ENOSPC/)
         return true
       })

@@ -166,7 +166,7 @@ test('a runner that stays away is lost', async () => {
   const follow = async () => {
     for await (const _ of followJob(runner, job, { signal: new AbortController().signal, lostAfterMs: 300 })) continue
   }
-  await assert.rejects(follow(), { type: 'RunnerLost', nonRetryable: false })
+  await assert.rejects(follow(), { type: 'runner_lost', nonRetryable: false })
 })
 
 test('a node says of itself what its runner measured', async () => {

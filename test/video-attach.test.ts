@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity'
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { failure } from '../activities/failure.js'
+import { failure } from '../activities/activity-failure.js'
 import { askWorkflow, believedOn } from '../activities/ask-workflow.js'
 import { progressPercent } from '../api/present-video.js'
 import { VideoReader } from '../api/video-reader.js'
@@ -26,7 +26,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
   return { opened, open }
 }
 
-const words = ({ attempts }: VideoMemo) => attempts?.newest.map(({ word }) => word) ?? []
+const codes = ({ attempts }: VideoMemo) => attempts?.newest.map(({ code }) => code) ?? []
 
 test('a render whose worker leaves is taken up again on its node, and progress is kept meanwhile', async () => {
   const requests: (AttachRequest & { queue: string })[] = []
@@ -34,7 +34,7 @@ test('a render whose worker leaves is taken up again on its node, and progress i
   const video: StagedVideo = await stage.start({
     async render({ generation }) {
       await video.tellStarted(generation)
-      throw failure('WorkerLost', 'the node worker left its render', { progress: progressAt(1, 1, 5) })
+      throw failure('worker_lost', 'the node worker left its render', { progress: progressAt(1, 1, 5) })
     },
     async attach(request) {
       requests.push({ ...request, queue: Context.current().info.taskQueue })
@@ -58,7 +58,7 @@ test('a render whose worker leaves is taken up again on its node, and progress i
   const [{ at = 0, ...attempt } = {}] = done.attempts?.newest ?? []
   assert.ok(at > 0)
   assert.deepEqual(attempt, {
-    ...{ word: 'WorkerLost', message: 'the node worker left its render', generation: 1, node: 'n1', chunk: 1, step: 5 },
+    ...{ code: 'worker_lost', detail: 'the node worker left its render', generation: 1, node: 'n1', chunk: 1, step: 5 },
   })
   await video.remove()
 })
@@ -92,7 +92,7 @@ test('a worker that is back at its render is believed at once: nobody waits for 
   assert.equal(await video.tellBack(1, 'n1', progressAt(1, 1, 0)), true)
   const memo = await video.reached('completed')
   assert.deepEqual(generations, ['render 1', 'attach 1'])
-  assert.deepEqual(words(memo), ['WorkerLost'])
+  assert.deepEqual(codes(memo), ['worker_lost'])
   assert.equal(await video.tellBack(1), false) // nothing is rendered any more
   hold.open()
   await video.remove()
@@ -179,7 +179,7 @@ test('a node that takes its render up and is not heard of stands still: the vide
   const memos = await Promise.all(videos.map((video) => video.reached('completed')))
   assert.deepEqual(ofFrozen, ['render 1', 'attach 1', 'render 2'])
   for (const done of [ofHeard, ofBeating]) assert.deepEqual(done, ['render 1', 'attach 1', 'attach 1'])
-  for (const memo of memos) assert.deepEqual(words(memo), ['WorkerLost', 'WorkerLost'])
+  for (const memo of memos) assert.deepEqual(codes(memo), ['worker_lost', 'worker_lost'])
   hold.open()
   for (const video of videos) await video.remove()
 })
@@ -188,10 +188,10 @@ test('a node that left in good order is given a restart’s time to take its ren
   const video: StagedVideo = await stage.start({
     async render({ generation }) {
       await video.tellStarted(generation, 'gone')
-      throw failure('WorkerLost', 'the node worker left its render', { progress: progressAt(1, 0, 5) })
+      throw failure('worker_lost', 'the node worker left its render', { progress: progressAt(1, 0, 5) })
     },
   })
-  while (words(await video.memo()).length < 1) await sleep(20)
+  while (codes(await video.memo()).length < 1) await sleep(20)
   const { raw } = await video.handle.describe()
   assert.equal(raw.pendingActivities?.[0]?.activityType?.name, 'attach')
   const { events } = await video.handle.fetchHistory()
@@ -209,16 +209,16 @@ test('a runner that holds the job no more costs a new generation', async () => {
     async render({ generation }) {
       generations.push(generation)
       await video.tellStarted(generation)
-      if (generation === 1) throw failure('WorkerLost', 'gone', { progress: progressAt(1, 0, 5) })
+      if (generation === 1) throw failure('worker_lost', 'gone', { progress: progressAt(1, 0, 5) })
       return rendered
     },
     async attach() {
-      throw failure('RunnerLost', 'job is not held here', { progress: progressAt(1, 0, 0) })
+      throw failure('runner_lost', 'job is not held here', { progress: progressAt(1, 0, 0) })
     },
   })
   const memo = await video.reached('completed')
   assert.deepEqual(generations, [1, 2])
-  assert.deepEqual(words(memo), ['WorkerLost', 'RunnerLost'])
+  assert.deepEqual(codes(memo), ['worker_lost', 'runner_lost'])
   await video.remove()
 })
 
@@ -230,7 +230,7 @@ test('a node that comes back before another has begun goes on; one that comes ba
       generations.push(`render ${generation}`)
       if (generation === 1) {
         await video.tellStarted(1)
-        throw failure('RunnerLost', 'away', { progress: progressAt(1, 0, 5) })
+        throw failure('runner_lost', 'away', { progress: progressAt(1, 0, 5) })
       }
       if (generation === 2) {
         queued.open() // on its way to a node: it has not said that it has begun
@@ -242,7 +242,7 @@ test('a node that comes back before another has begun goes on; one that comes ba
     async attach({ generation }) {
       generations.push(`attach ${generation}`)
       await video.tellStarted(generation)
-      throw failure('RunnerLost', 'away again', { progress: progressAt(1, 0, 6) })
+      throw failure('runner_lost', 'away again', { progress: progressAt(1, 0, 6) })
     },
   })
   await queued.opened

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { failure } from '../activities/failure.js'
+import { failure } from '../activities/activity-failure.js'
 import { cancelRefused } from '../workflows/names.js'
 import { openStage, type StagedVideo } from './video-stage.js'
 import { untilCancelled } from './video-stories.js'
@@ -47,7 +47,7 @@ test('a video that is rendered is cancelled once the ranks have left, however of
   assert.deepEqual(order, ['render ended', 'removed what was made'])
   const memo = await video.cancel()
   assert.equal(memo.phase, 'cancelled')
-  assert.deepEqual(memo.error, { word: 'Cancelled', message: 'the video was cancelled' })
+  assert.deepEqual(memo.error, { code: 'cancelled', detail: 'the video was cancelled' })
   assert.equal(memo.node, undefined)
   assert.equal(memo.expiresAt, (memo.endedAt ?? 0) + 3_600_000)
   await video.remove()
@@ -91,7 +91,7 @@ test('a video that waits to be rendered again is cancelled, and no render begins
   const video = await stage.start({
     async render({ generation }) {
       generations.push(generation)
-      throw failure('RunnerBusy', 'held')
+      throw failure('runner_busy', 'held')
     },
   })
   while (generations.length < 3) await sleep(20) // the next comes after a pause
@@ -130,7 +130,7 @@ test('what is over is not cancelled', async () => {
 
   const failed = await stage.start({
     async prepare() {
-      throw failure('InvalidInput', 'voice 1 could not be decoded')
+      throw failure('voice_unreadable', 'voice 1 could not be decoded')
     },
   })
   await failed.reached('failed')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { failure } from '../activities/failure.js'
+import { failure } from '../activities/activity-failure.js'
 import { openStage, type StagedVideo } from './video-stage.js'
 import { progressAt } from './video-stories.js'
 
@@ -13,11 +13,11 @@ test('ranks that break three times fail the video at once, with their own words'
     async render({ generation }) {
       generations.push(generation)
       await video.tellStarted(generation)
-      throw failure('OutOfMemory', 'rank 1: out of memory', { progress: progressAt(1, 1, 2) })
+      throw failure('out_of_memory', 'rank 1: out of memory', { progress: progressAt(1, 1, 2) })
     },
   })
   const memo = await video.reached('failed')
-  assert.deepEqual(memo.error, { word: 'OutOfMemory', message: 'rank 1: out of memory' })
+  assert.deepEqual(memo.error, { code: 'out_of_memory', detail: 'rank 1: out of memory' })
   assert.deepEqual(generations, [1])
   await video.remove()
 })
@@ -31,7 +31,7 @@ test('a damaged chunk is rendered again, and the video is assembled of what is w
       return { lineage: [1, generation], frames: 100 }
     },
     async assemble(_order, { lineage }) {
-      if (lineage[1] === 1) throw failure('ChunkDamaged', 'chunk 1 is no longer in the storage as it was made')
+      if (lineage[1] === 1) throw failure('chunk_damaged', 'chunk 1 is no longer in the storage as it was made')
       return { bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }
     },
   })
@@ -44,8 +44,8 @@ test('what has interrupted a video is counted, and the newest are kept within 2 
   const video: StagedVideo = await stage.start({
     async render({ generation }) {
       await video.tellStarted(generation)
-      const word = { node: 'n1', generation, at: Date.now(), word: 'RankFailed', message: 'x'.repeat(1000), chunk: 0 }
-      for (let step = 0; step < 7; step++) await video.handle.signal('renderInterrupted', { ...word, step })
+      const broken = { node: 'n1', generation, at: Date.now(), code: 'rank_failed', detail: 'x'.repeat(1000), chunk: 0 }
+      for (let step = 0; step < 7; step++) await video.handle.signal('renderInterrupted', { ...broken, step })
       return { lineage: [1, 1], frames: 100 }
     },
   })

@@ -1,5 +1,8 @@
 import type { WorkflowHandle } from '@temporalio/client'
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { activityEdge } from '../activities/activity-edge.js'
 import { workflowCode } from '../activities/workflow-code.js'
 import { connectTemporal, prepareNamespace, type TemporalClient } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
@@ -87,7 +90,11 @@ export async function openStage(): Promise<Stage> {
     removeMade: (videoId) => played(videoId).removeMade(videoId),
     remove: (videoId) => played(videoId).remove(videoId),
   }
-  const common = { connection: native.connection, namespace, activities, maxHeartbeatThrottleInterval: 100 }
+  const edge = activityEdge({ log: pino({ level: 'silent' }), registry: new Registry() })
+  const common = {
+    ...{ connection: native.connection, namespace, activities, maxHeartbeatThrottleInterval: 100 },
+    interceptors: { activity: [edge] },
+  }
   const attend = async (): Promise<{ leave: () => Promise<unknown> }> => {
     const workers = await Promise.all([
       Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode() }),
@@ -111,7 +118,9 @@ export async function openStage(): Promise<Stage> {
     temporal,
     async start(play, { retentionMs = 3_600_000 } = {}) {
       started++
-      const id = `video_1700000000_stage${String(started).padStart(5, 'a')}`
+      // Letters alone, since not every digit may stand in an id.
+      const letters = String(started).replace(/\d/g, (digit) => 'abcdefghij'.charAt(Number(digit)))
+      const id = `video_1700000000_stage${letters.padStart(5, 'a')}`
       plays.set(id, { ...willing(), ...play })
       const input: VideoInput = { order: anAcceptedOrder(id), createdAt: Date.now(), retentionMs }
       const handle = await temporal.client.workflow.start<typeof video>('video', {

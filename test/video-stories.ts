@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity'
-import { failure } from '../activities/failure.js'
+import { failure } from '../activities/activity-failure.js'
 import { startHeartbeats } from '../activities/heartbeats.js'
 import { renderInterruptedSignal } from '../workflows/names.js'
 import type { RenderProgress } from '../workflows/progress.js'
@@ -30,7 +30,7 @@ export const stories = {
       async render({ generation }) {
         await video.tellStarted(generation, `n${generation}`)
         const progress = progressAt(generation, 1, 0)
-        if (generation < 4) throw failure('RunnerLost', 'away', { progress })
+        if (generation < 4) throw failure('runner_lost', 'away', { progress })
         return { lineage: [1, 1], frames: 100 }
       },
     })
@@ -43,7 +43,7 @@ export const stories = {
     const video: StagedVideo = await stage.start({
       async render({ generation }) {
         await video.tellStarted(generation)
-        throw failure('WorkerLost', 'the node worker left its render', { progress: progressAt(generation, 1, 5) })
+        throw failure('worker_lost', 'the node worker left its render', { progress: progressAt(generation, 1, 5) })
       },
       async attach({ generation }) {
         await video.tellStarted(generation)
@@ -113,15 +113,15 @@ export const stories = {
         generations.push(generation)
         if (generation === 2) return await untilCancelled()
         await video.tellStarted(generation, `n${generation}`)
-        if (generation === 1) throw failure('RunnerLost', 'away', { progress: progressAt(1, 0, 5) })
+        if (generation === 1) throw failure('runner_lost', 'away', { progress: progressAt(1, 0, 5) })
         return { lineage: [3, 3], frames: 100 }
       },
       async attach({ generation }) {
         await video.tellStarted(generation)
         await video.handle.signal(renderInterruptedSignal, {
-          ...{ node: 'n1', generation, at: Date.now(), word: 'RankFailed', message: 'rank 1: died', chunk: 0, step: 6 },
+          ...{ node: 'n1', generation, at: Date.now(), code: 'rank_failed', detail: 'rank 1: died', chunk: 0, step: 6 },
         })
-        throw failure('RunnerLost', 'away again', { progress: progressAt(1, 0, 6) })
+        throw failure('runner_lost', 'away again', { progress: progressAt(1, 0, 6) })
       },
     })
     await until('generation 2', () => generations.includes(2))
@@ -138,7 +138,7 @@ export const stories = {
         return { lineage: [1, generation], frames: 100 }
       },
       async assemble(_order, { lineage }) {
-        if (lineage[1] === 1) throw failure('ChunkDamaged', 'chunk 1 is no longer in the storage as it was made')
+        if (lineage[1] === 1) throw failure('chunk_damaged', 'chunk 1 is no longer in the storage as it was made')
         return { bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }
       },
     })
@@ -151,7 +151,7 @@ export const stories = {
     const video: StagedVideo = await stage.start({
       async render({ generation }) {
         await video.tellStarted(generation, 'gone')
-        throw failure('WorkerLost', 'the node worker left its render', { progress: progressAt(generation, 1, 5) })
+        throw failure('worker_lost', 'the node worker left its render', { progress: progressAt(generation, 1, 5) })
       },
     })
     await until('the render to be lost', async () => (await video.memo()).attempts !== undefined)
@@ -171,7 +171,7 @@ export const stories = {
   async 'our-fault'(stage) {
     const video: StagedVideo = await stage.start({
       async assemble() {
-        throw failure('BadOutput', 'the finished file has 99 frames instead of 100')
+        throw failure('bad_output', 'the finished file has 99 frames instead of 100')
       },
     })
     await video.reached('failed')

@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { failure } from '../activities/failure.js'
+import { failure } from '../activities/activity-failure.js'
 import { deleteRefused, searchAttributes } from '../workflows/names.js'
 import type { RenderProgress } from '../workflows/progress.js'
 import type { RenderRequest } from '../workflows/video-activities.js'
@@ -57,11 +57,11 @@ test('what the client did wrong fails the video at once, with the words that it 
   const video = await stage.start({
     async prepare() {
       tries++
-      throw failure('InvalidInput', 'voice 1 could not be decoded')
+      throw failure('voice_unreadable', 'voice 1 could not be decoded')
     },
   })
   const memo = await video.reached('failed')
-  assert.deepEqual(memo.error, { word: 'InvalidInput', message: 'voice 1 could not be decoded' })
+  assert.deepEqual(memo.error, { code: 'voice_unreadable', detail: 'voice 1 could not be decoded' })
   assert.equal(tries, 1)
   await assertInStep(video)
   await video.remove()
@@ -75,8 +75,8 @@ test('a node that is lost twice costs two renders: the third goes on at once, fi
       requests.push({ ...request, priority: Context.current().info.priority?.priorityKey })
       floors.push((await video.memo()).progressFloor)
       await video.tellStarted(request.generation, `n${request.generation}`)
-      if (request.generation === 1) throw failure('RunnerLost', 'away', { progress: progressAt(1, 2) })
-      if (request.generation === 2) throw failure('RunnerBusy', 'held', { progress: progressAt(0, 0, 2) })
+      if (request.generation === 1) throw failure('runner_lost', 'away', { progress: progressAt(1, 2) })
+      if (request.generation === 2) throw failure('runner_busy', 'held', { progress: progressAt(0, 0, 2) })
       return rendered
     },
   })
@@ -101,11 +101,11 @@ test('a fault of ours is tried three times, then the video fails', async () => {
     async render({ generation }) {
       tries++
       await video.tellStarted(generation)
-      throw failure('Internal', 'undefined is not a function')
+      throw failure('internal', 'undefined is not a function')
     },
   })
   const memo = await video.reached('failed')
-  assert.deepEqual(memo.error, { word: 'Internal', message: 'undefined is not a function' })
+  assert.deepEqual(memo.error, { code: 'internal', detail: 'undefined is not a function' })
   assert.equal(tries, 3)
   await video.remove()
 })
@@ -115,7 +115,7 @@ test('a storage that is away while a video is prepared is waited for', async () 
   const video = await stage.start({
     async prepare({ reference, voices }) {
       tries++
-      if (tries < 3) throw failure('StorageAway', 'no answer')
+      if (tries < 3) throw failure('storage_away', 'no answer')
       return { reference, voices }
     },
   })
@@ -245,7 +245,7 @@ test('a cancel request stops the render and leaves a video that says so', async 
   await video.reached('processing')
   await video.handle.cancel()
   const memo = await video.reached('cancelled')
-  assert.equal(memo.error?.word, 'Cancelled')
+  assert.equal(memo.error?.code, 'cancelled')
   await video.remove()
 })
 
@@ -256,7 +256,7 @@ test('what is said of an earlier render changes nothing', async () => {
   })
   const video = await stage.start({
     async render({ generation }) {
-      if (generation === 1) throw failure('RunnerLost', 'away')
+      if (generation === 1) throw failure('runner_lost', 'away')
       await video.tellStarted(1, 'late')
       await video.tellStarted(2, 'n2')
       await released

@@ -1,6 +1,7 @@
 import { type ChunkPlan, chunkPlan, orderFrames } from './chunk-plan.js'
 import { analysisRate, type Order, type StoredFile } from './order.js'
 import type { Attempts, EndedAttempt, VideoMemo } from './video.js'
+import { counted } from './plural.js'
 import { guidancePasses } from './work.js'
 
 /** A video at a glance for the Temporal web UI, in Markdown. Live progress is in the heartbeat of the pending `render`. */
@@ -9,10 +10,11 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
   const { prompt, fps, steps, seed, preset, audio_type, logo_video } = order.parameters
   return [
     `### ${memo.phase}: ${doing}`,
-    ...(memo.error ? [`**${memo.error.word}**: ${memo.error.message}`, ''] : []),
+    ...(memo.error ? [`**${memo.error.code}**: ${inOneCell(memo.error.detail, 1000)}`, ''] : []),
     row('', ''),
     row('---', '---'),
     ...(memo.node ? [row('node', `${memo.node}, generation ${memo.generation ?? 1}`)] : []),
+    ...(memo.model ? [row('model', memo.model)] : []),
     ...(memo.phase === 'processing' && memo.node
       ? [row('chunk and step', 'live under Pending Activities, `render` or `attach`')]
       : []),
@@ -23,7 +25,7 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
     ),
     row(
       'work',
-      `${chunksOf(plan)} frames, ${steps} steps, ${guidancePasses(order.parameters)} passes a step, seed ${seed}, preset ${preset}`,
+      `${chunksOf(plan)} frames, ${counted(steps, 'step')}, ${counted(guidancePasses(order.parameters), 'pass', 'passes')} a step, seed ${seed}, preset ${preset}`,
     ),
     row(`reference ${order.reference.kind}`, stored(order.reference)),
     ...order.voices.map((voice, i) =>
@@ -36,7 +38,7 @@ export function currentDetails(order: Order, memo: VideoMemo, doing: string): st
       ? [
           row(
             'file',
-            `${memo.file.frames} frames, ${megabytes(memo.file.bytes)}, \`GET /v1/videos/${order.videoId}/content\``,
+            `${counted(memo.file.frames, 'frame')}, ${megabytes(memo.file.bytes)}, \`GET /v1/videos/${order.videoId}/content\``,
           ),
         ]
       : []),
@@ -54,12 +56,12 @@ const chunksOf = ({ chunks, framesPerChunk, lastFrames }: ChunkPlan): string =>
 function attemptRows(attempts: Attempts | undefined): string[] {
   if (!attempts) return []
   const { count, newest } = attempts
-  const line = ({ at, generation, node, chunk, step, word, message }: EndedAttempt) =>
+  const line = ({ at, generation, node, chunk, step, code, detail }: EndedAttempt) =>
     [
       new Date(at).toISOString().slice(0, 19),
       `${generation}${node === undefined ? '' : ` on ${node}`}`,
       chunk === undefined ? '' : `chunk ${chunk}, step ${step ?? 0}`,
-      `**${word}**: ${inOneCell(message)}`,
+      `**${code}**: ${inOneCell(detail)}`,
     ].join(' | ')
   return [
     ...[
@@ -77,8 +79,8 @@ const row = (name: string, value: string): string => `| ${name} | ${value} |`
 const stored = (file: StoredFile): string => `\`${file.key}\`, ${megabytes(file.bytes)}`
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`
 
-/** A prompt is the caller's text: it must not end the table's cell or row, nor fill the page. */
-function inOneCell(text: string): string {
-  const short = text.length > 300 ? `${text.slice(0, 300)}…` : text
+/** A prompt is the caller's text, a detail an exception's: neither must end the table's cell or row, or fill the page. */
+function inOneCell(text: string, limit = 300): string {
+  const short = text.length > limit ? `${text.slice(0, limit)}…` : text
   return short.replace(/[|`<>[\]*_\\]/g, (sign) => `\\${sign}`).replace(/\s+/g, ' ')
 }

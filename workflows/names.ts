@@ -1,4 +1,4 @@
-import type { FailureWord } from './failures.js'
+import type { FailureCode } from './failures.js'
 import type { RenderProgress } from './progress.js'
 
 /** Task queues. `videos` needs S3 only, `media` needs ffmpeg, `gaudi` has one slot a node. */
@@ -32,11 +32,21 @@ export const cancelUpdate = 'cancel'
 
 /** Signal of a `render` or `attach` activity to its workflow: it has begun on a node (`RenderStarted`). */
 export const renderStartedSignal = 'renderStarted'
-export type RenderStarted = { node: string; generation: number; at: number }
+/** `model` as the node's runner names it; undefined while its ranks are not up. */
+export type RenderStarted = { node: string; generation: number; at: number; model?: string }
 
 /** Signal of a `render` or `attach` activity: its ranks broke, and its runner has them go on (`RenderInterrupted`). */
 export const renderInterruptedSignal = 'renderInterrupted'
-export type RenderInterrupted = RenderStarted & { word: FailureWord; message: string; chunk: number; step: number }
+export type RenderInterrupted = {
+  node: string
+  generation: number
+  at: number
+  code: FailureCode
+  /** For operators. */
+  detail: string
+  chunk: number
+  step: number
+}
 
 /**
  * Update by a node's worker that finds its runner with a render which nobody there follows, or without one that should be there
@@ -47,10 +57,10 @@ export const nodeBackUpdate = 'nodeBack'
 export type NodeBack = { node: string; generation: number; progress?: RenderProgress }
 
 /** `ApplicationFailure.type` with which the `delete` update is refused while the video is processed. */
-export const deleteRefused = 'VideoIsProcessing'
+export const deleteRefused = 'video_is_processing'
 
 /** `ApplicationFailure.type` with which the `cancel` update is refused for a completed or failed video. */
-export const cancelRefused = 'VideoIsOver'
+export const cancelRefused = 'video_is_over'
 
 /** Search attributes: lists, queue positions and deltas. Their types are made known to the server at start-up. */
 export const searchAttributes = {
@@ -58,6 +68,10 @@ export const searchAttributes = {
   tenant: 'VideoTenant',
   priority: 'VideoPriority',
   changedAt: 'VideoChangedAt',
+  /** The node that renders the video, or rendered it last. */
+  node: 'VideoNode',
+  /** Why it failed: an `EndingCode`. */
+  errorCode: 'VideoErrorCode',
 } as const
 
 /** Until there are API keys, every video belongs to this tenant, at this priority (1 first, 5 last). */

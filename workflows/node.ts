@@ -19,6 +19,9 @@ export type NodeAnnouncement = {
 /** The number of an announcement's shape as it is stored. */
 export const nodeFormat = 1
 
+/** What the engines call their models (`pipeline/engine.py`; tested): a video's model until its node has named it. */
+export const engineModels = { demo: 'InfiniteTalk-demo', infinitetalk: 'InfiniteTalk' } as const
+
 /** Seconds that one forward pass of so many tokens took on this node. */
 export type Speed = { tokens: number; secondsPerForward: number }
 

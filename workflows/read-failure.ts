@@ -1,12 +1,13 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure, TimeoutType } from '@temporalio/common'
 import { isCancellation } from '@temporalio/workflow'
-import { type FailureWord, failureWord } from './failures.js'
+import { type FailureCode, failureCode } from './failures.js'
 import type { RenderProgress } from './progress.js'
 
 /** An activity's failure as the workflow decides on it. `progress` is how far a render had come, where that is known. */
 export type ReadFailure = {
-  word: FailureWord
-  message: string
+  code: FailureCode
+  /** For operators: the failure's own text. */
+  detail: string
   progress: RenderProgress | undefined
   /** It went silent; a worker that leaves in good order says so. */
   silent?: boolean
@@ -19,16 +20,16 @@ export function readFailure(error: unknown): ReadFailure {
   if (cause instanceof TimeoutFailure) {
     const progress = progressIn(cause.lastHeartbeatDetails)
     if (cause.timeoutType === TimeoutType.SCHEDULE_TO_START)
-      return { word: 'NodeGone', message: 'the node did not take its render up again', progress }
-    const message = `the worker that did ${error.activityType} was not heard of any more`
-    return { word: 'WorkerLost', message, progress, silent: true }
+      return { code: 'node_gone', detail: 'the node did not take its render up again', progress }
+    const detail = `the worker that did ${error.activityType} was not heard of any more`
+    return { code: 'worker_lost', detail, progress, silent: true }
   }
   if (cause instanceof ApplicationFailure) {
-    // The SDK's own word for a worker that is stopped in the middle of an activity.
-    const word = cause.type === 'WorkerShutdown' ? 'WorkerLost' : failureWord(cause.type)
-    return { word, message: cause.message, progress: progressIn(cause.details?.[0]) }
+    // The SDK's own type for a worker that is stopped in the middle of an activity.
+    const code = cause.type === 'WorkerShutdown' ? 'worker_lost' : failureCode(cause.type)
+    return { code, detail: cause.message, progress: progressIn(cause.details?.[0]) }
   }
-  return { word: 'Internal', message: cause?.message ?? error.message, progress: undefined }
+  return { code: 'internal', detail: cause?.message ?? error.message, progress: undefined }
 }
 
 function progressIn(details: unknown): RenderProgress | undefined {

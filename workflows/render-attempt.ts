@@ -2,6 +2,7 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 import { chunkPlan, orderFrames } from './chunk-plan.js'
 import { nodeQueue, queues } from './names.js'
 import type { Order } from './order.js'
+import { counted } from './plural.js'
 import type { Prepared, Rendered, VideoActivities } from './video-activities.js'
 
 /**
@@ -65,7 +66,7 @@ function summaryOf(attempt: RenderAttempt, order: Order): string {
   const { chunks } = chunkPlan(orderFrames(order))
   const what =
     attempt.kind === 'render'
-      ? `generation ${attempt.generation}: ${chunks} chunks × ${order.parameters.steps} steps`
+      ? `generation ${attempt.generation}: ${counted(chunks, 'chunk')} × ${counted(order.parameters.steps, 'step')}`
       : `generation ${attempt.generation}, again on ${attempt.node}`
   return attempt.why === undefined ? what : `${what}, since ${attempt.why}`.slice(0, 250)
 }

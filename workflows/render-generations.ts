@@ -9,10 +9,11 @@ import {
   renderStartedSignal,
 } from './names.js'
 import type { Order } from './order.js'
-import { logFault, ownFaultLimit } from './own-faults.js'
+import { counted } from './plural.js'
 import { percentDone, type RenderProgress } from './progress.js'
 import { type ReadFailure, readFailure } from './read-failure.js'
 import { type RenderAttempt, runAttempt } from './render-attempt.js'
+import { internalLimit, logInternal } from './retry-internal.js'
 import type { EndedAttempt } from './video.js'
 import type { Prepared, Rendered } from './video-activities.js'
 import type { VideoRecord } from './video-record.js'
@@ -32,7 +33,7 @@ const attachLimit = 3
 /**
  * Renders the video, attempt after attempt, until one succeeds. What ended decides what follows: a lost worker's render is taken up
  * again on its node, whose ranks have gone on; a lost node's is rendered anew from the last chunk in S3, on any node,
- * before all that wait. The client's faults end it, ours end it at the third, the world's never do.
+ * before all that wait. `failures.ts` says which failures end it at once, at the third time, or never.
  *
  * Generations go on from `after`: a second time round, when a finished chunk was found damaged.
  */
@@ -50,7 +51,7 @@ export class RenderGenerations {
   /** A worker that is back at its render, and who waits to hear of it. */
   #back: NodeBack | undefined
   #heardBack: () => void = () => {}
-  #ownFaults = 0
+  #internalFaults = 0
   #fruitless = 0
   #attaches = 0
 
@@ -126,32 +127,31 @@ export class RenderGenerations {
   }
 
   #onNodeBack({ node, generation, progress }: NodeBack, left: RenderAttempt): RenderAttempt {
-    const message = 'the node’s worker was started anew'
-    this.#record.ended(endedAttempt({ word: 'WorkerLost', message }, left, node, progress))
-    log.info('the render is taken up again', { word: 'WorkerLost', node, generation })
-    return { kind: 'attach', generation, node, withinMs: attachWithinMs.silent, why: message }
+    const lost = { code: 'worker_lost', detail: 'the node’s worker was started anew' } as const
+    this.#record.ended(endedAttempt(lost, left, node, progress))
+    log.info('the render is taken up again', { code: lost.code, node, generation })
+    return { kind: 'attach', generation, node, withinMs: attachWithinMs.silent, why: lost.detail }
   }
 
   /** What follows a failure; throws it where nothing does. */
   async #afterFailure(failure: ReadFailure, ended: RenderAttempt, error: unknown): Promise<RenderAttempt> {
-    const { word, message, progress } = failure
+    const { code, detail, progress } = failure
     const { generation } = ended
     const node = this.#nodeOf(ended, progress)
     const reached = progress ? percentDone(progress) : 0
     const floor = this.#record.memo.progressFloor ?? 0
     const to = { progressFloor: Math.max(floor, reached) }
     this.#record.ended(endedAttempt(failure, ended, node, progress), to, ['node'])
-    switch (failures[word]) {
-      case 'client':
-      case 'runner':
+    switch (failures[code].retry) {
+      case 'never':
         throw error
-      case 'service':
-        this.#ownFaults++
-        if (this.#ownFaults === ownFaultLimit) throw error
-        logFault(failure, this.#ownFaults)
+      case 'thrice':
+        this.#internalFaults++
+        if (this.#internalFaults === internalLimit) throw error
+        logInternal(failure, this.#internalFaults)
         break
-      case 'world':
-        log.warn('the render ended early', { word, message, generation, node, reached })
+      case 'always':
+        log.warn('the render ended early', { code, detail, generation, node, reached })
         break
     }
     if (reached > floor) {
@@ -161,14 +161,14 @@ export class RenderGenerations {
     // Given to the node and never heard of: it stands still, and asking it again would only wait as long again.
     const wasHeard = this.#running?.heard || progress !== undefined
     const isFrozen = ended.kind === 'attach' && failure.silent && !wasHeard
-    if (word === 'WorkerLost' && node !== undefined && !isFrozen && this.#attaches < attachLimit) {
+    if (code === 'worker_lost' && node !== undefined && !isFrozen && this.#attaches < attachLimit) {
       this.#attaches++
       const withinMs = failure.silent ? attachWithinMs.silent : attachWithinMs.left
-      return { kind: 'attach', generation, node, withinMs, why: message }
+      return { kind: 'attach', generation, node, withinMs, why: detail }
     }
-    if (reached <= floor && word !== 'Drained') this.#fruitless++
+    if (reached <= floor && code !== 'node_drained') this.#fruitless++
     await this.#pause()
-    return this.#anew(node === undefined ? message : `${node}: ${message}`)
+    return this.#anew(node === undefined ? detail : `${node}: ${detail}`)
   }
 
   #nodeOf(attempt: RenderAttempt, progress: RenderProgress | undefined): string | undefined {
@@ -180,24 +180,25 @@ export class RenderGenerations {
   async #pause(): Promise<void> {
     if (this.#fruitless < 2) return
     const ms = Math.min(longestPauseMs, 1000 * 2 ** (this.#fruitless - 2))
-    this.#record.now(`tried in vain ${this.#fruitless} times, waiting ${ms / 1000} s`)
+    this.#record.now(`tried in vain ${counted(this.#fruitless, 'time')}, waiting ${ms / 1000} s`)
     await Promise.race([sleep(ms), this.#untilBack()])
   }
 
-  #onStarted({ node, generation, at }: RenderStarted): void {
+  #onStarted({ node, generation, at, model }: RenderStarted): void {
     const running = this.#running
-    // A word from an earlier generation, or one that crossed a deletion, changes nothing any more.
+    // What comes from an earlier generation, or one that crossed a deletion, changes nothing any more.
     if (running?.attempt.generation !== generation || this.#scope.consideredCancelled) return
     running.began = true
     running.heard = true
     this.#begun = { node, generation }
     this.#record.now(`rendering on ${node} since ${new Date(at).toISOString()}`)
-    this.#record.change({ phase: 'processing', node, generation, startedAt: this.#record.memo.startedAt ?? at })
+    const startedAt = this.#record.memo.startedAt ?? at
+    this.#record.change({ phase: 'processing', node, generation, startedAt, ...(model && { model }) })
   }
 
-  #onInterrupted({ at, node, generation, word, message, chunk, step }: RenderInterrupted): void {
+  #onInterrupted({ at, node, generation, code, detail, chunk, step }: RenderInterrupted): void {
     if (this.#running?.attempt.generation !== generation || this.#scope.consideredCancelled) return
-    this.#record.ended({ at, node, generation, word, message, chunk, step })
+    this.#record.ended({ at, node, generation, code, detail, chunk, step })
   }
 
   /** Whether the video still wants this generation from this node. */
@@ -225,13 +226,13 @@ function doingOf(attempt: RenderAttempt): string {
 }
 
 function endedAttempt(
-  { word, message }: Pick<ReadFailure, 'word' | 'message'>,
+  { code, detail }: Pick<ReadFailure, 'code' | 'detail'>,
   { generation }: RenderAttempt,
   node: string | undefined,
   progress: RenderProgress | undefined,
 ): EndedAttempt {
   return {
-    ...{ at: Date.now(), generation, word, message },
+    ...{ at: Date.now(), generation, code, detail },
     ...(node !== undefined && { node }),
     ...(progress && { chunk: progress.chunk, step: progress.step }),
   }

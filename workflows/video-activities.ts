@@ -26,7 +26,7 @@ export type Rendered = { lineage: number[]; frames: number }
 
 /**
  * Side effects of the video workflow. Each may run more than once for the same video, and says what went wrong with an
- * ApplicationFailure whose type is a `FailureWord`.
+ * ApplicationFailure whose type is a `FailureCode`.
  */
 export type VideoActivities = {
   /** Queue `media`: makes of the uploads what the ranks read. */

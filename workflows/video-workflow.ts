@@ -12,11 +12,11 @@ import {
   setHandler,
   sleep,
 } from '@temporalio/workflow'
-import { type FailureWord, isOurFault } from './failures.js'
+import { endingCode, type FailureCode, isOurFault } from './failures.js'
 import { cancelRefused, cancelUpdate, deleteRefused, deleteUpdate, queues } from './names.js'
-import { despiteOwnFaults, logFault } from './own-faults.js'
 import { readFailure } from './read-failure.js'
 import { RenderGenerations } from './render-generations.js'
+import { logInternal, retryInternal } from './retry-internal.js'
 import { isOver, type VideoInput, type VideoMemo } from './video.js'
 import type { VideoActivities } from './video-activities.js'
 import { VideoRecord } from './video-record.js'
@@ -24,8 +24,8 @@ import { VideoRecord } from './video-record.js'
 const deletion = defineUpdate<VideoMemo>(deleteUpdate)
 const cancellation = defineUpdate<VideoMemo, [number | undefined]>(cancelUpdate)
 
-/** The world's faults are tried again without end; activities mark all others as not to be retried. */
-const worldRetry = {
+/** What `failures.ts` always tries again; activities mark all others as not to be retried. */
+const alwaysRetry = {
   initialInterval: '500 milliseconds',
   backoffCoefficient: 2,
   maximumInterval: '30 seconds',
@@ -41,7 +41,7 @@ const { prepare } = proxyActivities<Pick<VideoActivities, 'prepare'>>({
   taskQueue: queues.media,
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: mediaSilence,
-  retry: worldRetry,
+  retry: alwaysRetry,
   cancellationType: whenEnded,
   summary: 'sound to 16 kHz, reference to what the ranks read',
 })
@@ -50,7 +50,7 @@ const { assemble } = proxyActivities<Pick<VideoActivities, 'assemble'>>({
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: mediaSilence,
   // The render's to mend, not another try's.
-  retry: { ...worldRetry, nonRetryableErrorTypes: ['ChunkDamaged' satisfies FailureWord] },
+  retry: { ...alwaysRetry, nonRetryableErrorTypes: ['chunk_damaged' satisfies FailureCode] },
   cancellationType: whenEnded,
   summary: 'chunks and the uploaded sound to one file',
 })
@@ -58,7 +58,7 @@ const removal = {
   taskQueue: queues.videos,
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
-  retry: worldRetry,
+  retry: alwaysRetry,
   cancellationType: whenEnded,
 } as const
 const { remove } = proxyActivities<Pick<VideoActivities, 'remove'>>({
@@ -133,7 +133,7 @@ export async function video(input: VideoInput): Promise<void> {
       if (record.memo.phase !== 'cancelled') end(ending)
       if (record.memo.phase === 'cancelled') {
         record.now('removing what was made')
-        await whateverItTakes(() => removeMade(order.videoId))
+        await retryForever(() => removeMade(order.videoId))
         cleared = true
       }
       record.now('kept until it is deleted or expires')
@@ -142,7 +142,7 @@ export async function video(input: VideoInput): Promise<void> {
     }
     record.now('removing every object')
     record.change({ phase: 'deleting' }, ['node'])
-    await whateverItTakes(() => remove(order.videoId))
+    await retryForever(() => remove(order.videoId))
     removed = true
     await condition(allHandlersFinished)
   })
@@ -168,7 +168,7 @@ function refuseWhenOver({ phase }: VideoMemo): void {
 
 async function make({ order }: VideoInput, record: VideoRecord): Promise<Partial<VideoMemo>> {
   record.now('being prepared')
-  const prepared = await despiteOwnFaults(() => prepare(order))
+  const prepared = await retryInternal(() => prepare(order))
   const generations = new RenderGenerations(order, prepared, record)
   for (let why: string | undefined; ; ) {
     const rendered = await generations.render(why)
@@ -178,35 +178,36 @@ async function make({ order }: VideoInput, record: VideoRecord): Promise<Partial
     // No render is pending from here on, so the last word on progress must be here.
     record.change({ phase: 'processing', progressFloor: 99 }, ['node'])
     try {
-      const file = await despiteOwnFaults(() => assemble(order, rendered))
+      const file = await retryInternal(() => assemble(order, rendered))
       return { phase: 'completed', file }
     } catch (error) {
-      const { word, message } = readFailure(error)
-      if (word !== 'ChunkDamaged') throw error
-      log.warn('a finished chunk is rendered again', { word, message })
-      why = message
+      const { code, detail } = readFailure(error)
+      if (code !== 'chunk_damaged') throw error
+      log.warn('a finished chunk is rendered again', { code, detail })
+      why = detail
     }
   }
 }
 
 /** Objects that are to go must go: a fault of ours only delays it. */
-async function whateverItTakes(removal: () => Promise<void>): Promise<void> {
+async function retryForever(removal: () => Promise<void>): Promise<void> {
   for (let faults = 1; ; faults++) {
     try {
       return await removal()
     } catch (error) {
-      logFault(readFailure(error), faults)
+      logInternal(readFailure(error), faults)
       await sleep('10 minutes')
     }
   }
 }
 
-const cancelled = { phase: 'cancelled', error: { word: 'Cancelled', message: 'the video was cancelled' } } as const
+const cancelled = { phase: 'cancelled', error: { code: 'cancelled', detail: 'the video was cancelled' } } as const
 
 /** How a video ends that was not completed. A bug in the workflow is thrown on: its task fails until it is mended. */
 function endingOf(error: unknown): Partial<VideoMemo> {
   if (isCancellation(error)) return cancelled
-  const { word, message } = readFailure(error)
-  if (isOurFault(word)) log.error('the video failed by a fault of ours', { word, message })
-  return { phase: 'failed', error: { word, message } }
+  const { code, detail } = readFailure(error)
+  const ending = endingCode(code)
+  if (isOurFault(ending)) log.error('the video failed by a fault of ours', { code, detail })
+  return { phase: 'failed', error: { code: ending, detail } }
 }

@@ -1,4 +1,4 @@
-import type { FailureWord } from './failures.js'
+import type { EndingCode, FailureCode } from './failures.js'
 import type { Order } from './order.js'
 
 /**
@@ -20,11 +20,14 @@ export const isOver = (phase: Phase): boolean => phase === 'completed' || phase 
 /** Unfinished videos: the ones that the queue view holds and that others wait behind. */
 export const unfinishedPhases = ['queued', 'processing'] as const satisfies readonly Phase[]
 
-/** What went wrong, in words for the video's owner. */
-export type VideoError = { word: FailureWord; message: string }
+/** Why a video ended without a file. `detail` is for operators alone: what its owner is told stands in `failures.ts`. */
+export type VideoError = { code: EndingCode; detail: string }
 
 /** A render that ended early, or broke and went on by itself: for the receipt, and for who watches. */
-export type EndedAttempt = VideoError & {
+export type EndedAttempt = {
+  code: FailureCode
+  /** For operators. */
+  detail: string
   at: number
   generation: number
   node?: string
@@ -67,6 +70,8 @@ export type VideoMemo = {
   generation?: number
   attempts?: Attempts
   node?: string
+  /** What makes the video, or made it, as the node named it that rendered it last, e.g. `InfiniteTalk-demo`. */
+  model?: string
   /** Progress in percent below which no answer may fall: what an earlier attempt had reached. */
   progressFloor?: number
   file?: VideoFile

@@ -1,4 +1,6 @@
-"""What a rank says when it ends: a word that the runner acts on, and the error's own words with what to do about them.
+"""What a rank says when it ends: a code that the runner acts on, and for operators the error's own words, explained.
+
+The codes are those of `workflows/failures.ts`; `test/fixtures/rank-failures.json` holds both sides to the same.
 
 The table is of what Gaudi's software is known to say (facts: pipeline 5.4): its words alone help nobody who has not met
 them before. What is not in it is passed on as it is.
@@ -6,6 +8,7 @@ them before. What is not in it is passed on as it is.
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 
@@ -13,6 +16,22 @@ import torch
 
 from pipeline.engine import CannotStart
 from pipeline.finite import NotANumber
+
+# Of an order, found before the first collective (`OrderRejected.code`).
+REJECTIONS = (
+    "reference_unreadable",
+    "voice_unreadable",
+    "voice_silent",
+    "box_unusable",
+    "order_refused",
+    "not_a_number",
+    "preset_not_offered",
+    "checkpoint_refused",
+)
+# Of a rank, which ends with it.
+BREAKS = ("rank_failed", "out_of_memory", "not_a_number", "disk_full", "cannot_start")
+
+DISK_FULL = re.compile(r"no space left|enospc|disk quota exceeded", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -71,8 +90,8 @@ def known(error: Exception) -> Known | None:
     return next((each for each in KNOWN if each.said.search(str(error))), None)
 
 
-def reason_of(error: Exception, serving: bool) -> str:
-    """Choose the runner's word (`rank-protocol.ts`). `serving`: the ranks had been ready."""
+def code_of(error: Exception, serving: bool) -> str:
+    """Choose one of BREAKS. `serving`: the ranks had been ready."""
     if isinstance(error, CannotStart):
         return "cannot_start"
     if isinstance(error, NotANumber):
@@ -81,13 +100,16 @@ def reason_of(error: Exception, serving: bool) -> str:
     full = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "out of memory" in text
     if full or "allocate memory" in text:
         return "out_of_memory"
+    # Of the system, or of a program like ffmpeg: no other try here can go better, but one on another node can.
+    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or DISK_FULL.search(text):
+        return "disk_full"
     found = known(error)
     # The runner tries a group that cannot start again once a minute, any other at once.
-    return "cannot_start" if found is not None and found.lasting and not serving else "engine"
+    return "cannot_start" if found is not None and found.lasting and not serving else "rank_failed"
 
 
-def message_of(error: Exception) -> str:
-    """Say an error in its own words, and where they are known to mean something, what and what to do."""
+def detail_of(error: Exception) -> str:
+    """Say an error in its own words, for operators, and where they are known to mean something, what and what to do."""
     if isinstance(error, CannotStart):
         return str(error)
     words = f"{type(error).__name__}: {error}"

@@ -15,7 +15,18 @@ from pipeline.rules import Broken, checked, flag, list_of, one_of, real, text, w
 
 
 class OrderRejected(ValueError):
-    """The order or one of its files cannot be rendered. Found on rank 0 before the first collective, agreed by all."""
+    """The order or one of its files cannot be rendered. Found on rank 0 before the first collective, agreed by all.
+
+    The text is for operators; `code` is one of `failures.REJECTIONS`.
+    """
+
+    def __init__(self, detail: str, code: str = "order_refused") -> None:
+        """Without a code the order itself is at fault, which the API should have refused: ours to mend."""
+        super().__init__(detail, code)  # `args` are what another rank raises it again from
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True)

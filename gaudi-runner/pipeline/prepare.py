@@ -25,7 +25,7 @@ def prepare(engine: Engine, order: Order, directory: Path, tick: Tick) -> Prepar
     """Read the reference and the voices; `tick` after each minute or so of sound. Raises OrderRejected."""
     refusal = engine.refusal(order.preset)
     if refusal is not None:
-        raise OrderRejected(refusal)
+        raise OrderRejected(refusal, "preset_not_offered")
     fit = (directory / "reference", order.height, order.width)
     reference = VideoReference(*fit, order.fps) if order.reference_is_video else StillReference(*fit)
     voices = [WavFile(path) for path in _voice_paths(directory)]
@@ -42,7 +42,7 @@ def prepare(engine: Engine, order: Order, directory: Path, tick: Tick) -> Prepar
         masks = person_masks(len(voices), *source, order.height, order.width, order.bbox)
         token_masks(masks)
     except ValueError as error:
-        raise OrderRejected(str(error)) from error
+        raise OrderRejected(str(error), "box_unusable") from error
     return Prepared(reference, embeddings, masks, order.prompt or " ", order.negative_prompt)
 
 

@@ -24,7 +24,7 @@ import torch.distributed as dist
 
 from pipeline.engine import Engine
 from pipeline.engines import Chosen, add_engine_arguments, choose_engine
-from pipeline.failures import message_of, reason_of
+from pipeline.failures import code_of, detail_of
 from pipeline.order import OrderRejected
 from pipeline.rank.control import Control, RunnerGone
 from pipeline.rank.group import Group, PeerLost, join_ranks
@@ -69,8 +69,8 @@ def main() -> None:
         traceback.print_exc()
         if isinstance(error, PeerLost):
             time.sleep(PEER_SECONDS)  # another rank went first: what it says explains it
-        reason = reason_of(error, serving)
-        control.send("failed", rank=control.rank, job=job[0], reason=reason, message=message_of(error))
+        code = code_of(error, serving)
+        control.send("failed", rank=control.rank, job=job[0], code=code, detail=detail_of(error))
         sys.stderr.flush()
         os._exit(1)
 
@@ -111,7 +111,7 @@ def serve(engine: Engine, group: Group, control: Control, job: list[str | None])
             ending: dict[str, Any] = {"type": "finished", "chunks": done.chunks, "frames": done.frames}
             ending["render_seconds"] = done.seconds
         except OrderRejected as error:
-            ending = {"type": "rejected", "message": str(error)}
+            ending = {"type": "rejected", "code": error.code, "detail": str(error)}
         except Aborted:
             ending = {"type": "aborted"}
         if group.is_rank0:

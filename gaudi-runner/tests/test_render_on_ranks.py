@@ -162,26 +162,31 @@ def test_an_abort_after_the_last_chunk_finishes_and_one_at_once_comes_first(pair
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "code", "expected"),
     [
         (
             {"width": 100},
+            "order_refused",
             "the order is wrong: width must be a whole number from 64 to 4096, a multiple of 16; it was 100",
         ),
-        ({"frames": 90}, "the voices last 50 frames at 25 fps, the order says 90"),
-        ({"preset": "draft"}, "the order is wrong: preset must be quality or fast or turbo; it was 'draft'"),
-        ({"bbox": [{"x": 0, "y": 0, "width": 64, "height": 64}]}, "one person owns the whole picture"),
-        ({"reference_is_video": True}, "the reference video cannot be read"),
-        ({"first_chunk": 1}, "the checkpoint cannot be read"),
-        ({"first_chunk": 2}, "first_chunk 2 is beyond the last of 1 chunks"),
+        ({"frames": 90}, "order_refused", "the voices last 50 frames at 25 fps, the order says 90"),
+        (
+            {"preset": "draft"},
+            "order_refused",
+            "the order is wrong: preset must be quality or fast or turbo; it was 'draft'",
+        ),
+        ({"bbox": [{"x": 0, "y": 0, "width": 64, "height": 64}]}, "box_unusable", "one person owns the whole picture"),
+        ({"reference_is_video": True}, "reference_unreadable", "the reference video cannot be read"),
+        ({"first_chunk": 1}, "checkpoint_refused", "the checkpoint cannot be read"),
+        ({"first_chunk": 2}, "order_refused", "first_chunk 2 is beyond the last of 1 chunks"),
     ],
 )
 def test_what_cannot_be_rendered_is_rejected_with_its_reason(
-    pair: RankGroup, tmp_path: Path, changes: dict, expected: str
+    pair: RankGroup, tmp_path: Path, changes: dict, code: str, expected: str
 ) -> None:
     answer = pair.render("bad", make_inputs(tmp_path, 2.0), **order(**{"frames": 50, **changes}))
-    assert answer["type"] == "rejected"
-    assert answer["message"].startswith(expected)
+    assert (answer["type"], answer["code"]) == ("rejected", code)
+    assert answer["detail"].startswith(expected)
 
 
 def test_a_checkpoint_of_another_order_is_rejected_with_what_differs(pair: RankGroup, tmp_path: Path) -> None:
@@ -190,16 +195,22 @@ def test_a_checkpoint_of_another_order_is_rejected_with_what_differs(pair: RankG
     (inputs / "chunk-0000.state").rename(inputs / "checkpoint")
     answer = pair.render("other", inputs, **order(frames=100, seed=43, shift=3.0, first_chunk=1))
     assert answer["type"] == "rejected"
-    assert "seed was 42 and is 43" in answer["message"]
-    assert "shift was 5.0 and is 3.0" in answer["message"]
+    assert "seed was 42 and is 43" in answer["detail"]
+    assert "shift was 5.0 and is 3.0" in answer["detail"]
 
 
 def test_damaged_files_are_rejected(pair: RankGroup, tmp_path: Path) -> None:
-    for name, content in (("reference", b"\x89PNG nonsense"), ("voice-1.wav", b"RIFF"), ("checkpoint", b"PK")):
+    damages = (
+        ("reference", b"\x89PNG nonsense", "reference_unreadable"),
+        ("voice-1.wav", b"RIFF", "voice_unreadable"),
+        ("checkpoint", b"PK", "checkpoint_refused"),
+    )
+    for name, content, code in damages:
         inputs = make_inputs(tmp_path / name, 4.0)
         (inputs / name).write_bytes(content)
         first = 1 if name == "checkpoint" else 0
-        assert pair.render("damaged", inputs, **order(frames=100, first_chunk=first))["type"] == "rejected"
+        answer = pair.render("damaged", inputs, **order(frames=100, first_chunk=first))
+        assert (answer["type"], answer["code"]) == ("rejected", code)
 
 
 def test_all_ranks_beat_while_they_wait(pair: RankGroup) -> None:
@@ -225,8 +236,8 @@ def test_a_rank_that_fails_says_why_and_ends_the_group(tmp_path: Path) -> None:
         inputs = make_inputs(tmp_path, 2.0)
         (inputs / "chunk-0000.mp4").mkdir()  # where the segment should go
         failed = group.render("j", inputs, **order(frames=50))
-        assert (failed["type"], failed["rank"], failed["job"], failed["reason"]) == ("failed", 0, "j", "engine")
-        assert "chunk-0000.mp4" in failed["message"]
+        assert (failed["type"], failed["rank"], failed["job"], failed["code"]) == ("failed", 0, "j", "rank_failed")
+        assert "chunk-0000.mp4" in failed["detail"]
         assert group.wait(60) == [1, 1]
 
 

@@ -28,7 +28,7 @@ class StillReference:
                 self.source_width, self.source_height = picture.size
                 self._frame = fit_picture(picture, height, width)
         except (OSError, Image.DecompressionBombError, ValueError) as error:
-            raise OrderRejected(f"the reference picture cannot be read: {error}") from error
+            raise OrderRejected(f"the reference picture cannot be read: {error}", "reference_unreadable") from error
 
     def frames(self, _start: int, count: int) -> Iterator[Tensor]:
         """Yield the picture [3,H,W] `count` times."""
@@ -48,7 +48,7 @@ class VideoReference:
             with _first_picture(path) as picture:
                 self.source_width, self.source_height = picture.size
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise OrderRejected(f"the reference video cannot be read: {error}") from error
+            raise OrderRejected(f"the reference video cannot be read: {error}", "reference_unreadable") from error
 
     def frames(self, start: int, count: int) -> Iterator[Tensor]:
         """Yield frames [3,H,W] from number `start` on, each resized and cropped; the last one repeats at the end."""
@@ -59,7 +59,7 @@ class VideoReference:
             yield last
             given = number + 1
         if last is None:
-            raise OrderRejected(f"frame {first} of the reference video cannot be decoded")
+            raise OrderRejected(f"frame {first} of the reference video cannot be decoded", "reference_unreadable")
         for _ in range(count - given):
             yield last
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 # More beats are not sent. At each of the demo's pieces, of 0.05 s, a video took 5 % longer on busy cores.
 TICK_SECONDS = BEAT_SECONDS
-# What rank 0 meets and every rank raises, by the name that is sent.
+# What rank 0 meets and every rank raises, by the name that is sent with its arguments.
 SHARED_ERRORS = {error.__name__: error for error in (NotANumber, OrderRejected)}
 
 
@@ -49,8 +49,8 @@ def run_on_rank0(group: Group, make: Callable[[Tick], T], tick: Tick) -> T | Non
     else:
         while group.broadcast_object(False):
             tick()
-    told = group.broadcast_object((type(wrong).__name__, str(wrong)) if wrong is not None else None)
+    told = group.broadcast_object((type(wrong).__name__, wrong.args) if wrong is not None else None)
     if told is not None:
-        name, message = told
-        raise wrong or SHARED_ERRORS[name](message)
+        name, args = told
+        raise wrong or SHARED_ERRORS[name](*args)
     return made

@@ -43,7 +43,7 @@ def read_checkpoint(path: Path, first_chunk: int, identity: dict[str, Any], moti
     try:
         header, arrays = read_state_file(path)
     except NotWhole as error:
-        raise OrderRejected(f"the checkpoint cannot be read: {error}") from error
+        raise _refused(f"cannot be read: {error}") from error
     theirs = header["identity"]
     differing = [
         f"{name} was {theirs.get(name)!r} and is {identity.get(name)!r}"
@@ -51,12 +51,16 @@ def read_checkpoint(path: Path, first_chunk: int, identity: dict[str, Any], moti
         if theirs.get(name) != identity.get(name)
     ]
     if differing:
-        raise OrderRejected(f"the checkpoint belongs to another render: {'; '.join(differing)}")
+        raise _refused(f"belongs to another render: {'; '.join(differing)}")
     if header["next_chunk"] != first_chunk:
-        raise OrderRejected(f"the checkpoint leads to chunk {header['next_chunk']}, not {first_chunk}")
+        raise _refused(f"leads to chunk {header['next_chunk']}, not {first_chunk}")
     generator, motion = torch.from_numpy(arrays["generator"]), torch.from_numpy(arrays["motion"])
     if motion.numel() == 0:
         return State(first_chunk, generator, None)
     if tuple(motion.shape) != motion_shape or not motion.isfinite().all():
-        raise OrderRejected(f"the checkpoint's motion latents {tuple(motion.shape)} are not finite {motion_shape}")
+        raise _refused(f"has motion latents {tuple(motion.shape)}, which are not finite {motion_shape}")
     return State(first_chunk, generator, motion)
+
+
+def _refused(what: str) -> OrderRejected:
+    return OrderRejected(f"the checkpoint {what}", "checkpoint_refused")

@@ -27,7 +27,8 @@ class Embedding:
             wrong = (~piece.isfinite()).flatten(1).any(1).nonzero()
             if wrong.numel():
                 raise OrderRejected(
-                    f"{who} gives features that are not finite, from frame {self._length + int(wrong[0])} on"
+                    f"{who} gives features that are not finite, from frame {self._length + int(wrong[0])} on",
+                    "not_a_number",
                 )
             self._file.write(piece.float().cpu().contiguous().numpy().data.cast("B"))
             self._length, self._shape = self._length + piece.shape[0], tuple(piece.shape[1:])

@@ -47,14 +47,15 @@ class WavFile:
                 while pcm := file.readframes(BLOCK) if form == (SAMPLE_RATE, 1, 2) else b"":
                     self.samples += len(pcm) // 2
         except (wave.Error, EOFError) as error:
-            raise OrderRejected(f"{path.name} is not a WAV file: {error}") from error
+            raise OrderRejected(f"{path.name} is not a WAV file: {error}", "voice_unreadable") from error
         if form != (SAMPLE_RATE, 1, 2):
             rate, channels, width = form
             raise OrderRejected(
-                f"{path.name} has {rate} Hz, {channels} channels of {8 * width} bit, not 16000 Hz mono 16 bit"
+                f"{path.name} has {rate} Hz, {channels} channels of {8 * width} bit, not 16000 Hz mono 16 bit",
+                "voice_unreadable",
             )
         if self.samples == 0:
-            raise OrderRejected(f"{path.name} holds no sound")
+            raise OrderRejected(f"{path.name} holds no sound", "voice_silent")
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Read from the file, silence around it."""

@@ -56,7 +56,7 @@ def test_two_people_speak_if_each_has_a_token(pair: RankGroup, tmp_path: Path) -
     # Person 1's half of 16 pixels holds no patch that a token is made of.
     refused = pair.render("narrow", inputs, **{**said, "width": 16})
     assert refused["type"] == "rejected"
-    assert "covers no token" in refused["message"]
+    assert "covers no token" in refused["detail"]
 
 
 def test_a_preset_is_its_own_video_and_no_other_s_checkpoint(pair: RankGroup, tmp_path: Path) -> None:
@@ -69,18 +69,18 @@ def test_a_preset_is_its_own_video_and_no_other_s_checkpoint(pair: RankGroup, tm
     assert videos["first"] == videos["again"] != videos["quick"]
     refused = pair.render("none", make_inputs(tmp_path / "none", 0.5), **{**said, "preset": "best"})
     assert refused["type"] == "rejected"
-    assert "the preset 'best' is not among this node's: quality, fast, turbo" in refused["message"]
+    assert "the preset 'best' is not among this node's: quality, fast, turbo" in refused["detail"]
 
 
 def test_all_that_is_wrong_is_told_by_ranks_that_cannot_start(broken_folder: ModelFolder) -> None:
     broken_folder.text_encoder[0].unlink()
     with group_of(3, broken_folder) as group:
         failed = group.until("ready", "failed")
-        assert failed["reason"] == "cannot_start"
-        assert "2 problems with the weights" in failed["message"]
-        assert "models_t5_umt5-xxl-enc-bf16.pth is missing" in failed["message"]
-        assert "8 heads cannot be split over 3 ranks" in failed["message"]
-        assert "huggingface.co/Wan-AI/Wan2.1-I2V-14B-480P" in failed["message"]
+        assert failed["code"] == "cannot_start"
+        assert "2 problems with the weights" in failed["detail"]
+        assert "models_t5_umt5-xxl-enc-bf16.pth is missing" in failed["detail"]
+        assert "8 heads cannot be split over 3 ranks" in failed["detail"]
+        assert "huggingface.co/Wan-AI/Wan2.1-I2V-14B-480P" in failed["detail"]
 
 
 def test_one_rank_refuses_what_cannot_work_before_it_waits_for_the_others(broken_folder: ModelFolder) -> None:

@@ -1,20 +1,23 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import { DamagedArtifact, RunnerCallFailed } from '../gaudi-runner/runner-client.js'
 import { FfmpegFailed } from '../infra/ffmpeg.js'
-import { failures, type FailureWord, failureWord } from '../workflows/failures.js'
+import { failures, type FailureCode, failureCode } from '../workflows/failures.js'
 import type { RenderProgress } from '../workflows/progress.js'
 import { runnerCallFailure } from './runner-failure.js'
 
-/** What an activity fails with: the server tries again only what the world did. `progress` is how far a render had come. */
+/**
+ * What an activity fails with; `detail` is for operators and reaches no client. The server tries again only what always is.
+ * `progress` is how far a render had come.
+ */
 export function failure(
-  word: FailureWord,
-  message: string,
+  code: FailureCode,
+  detail: string,
   { cause, progress }: { cause?: unknown; progress?: RenderProgress } = {},
 ): ApplicationFailure {
   return ApplicationFailure.create({
-    type: word,
-    message,
-    nonRetryable: failures[word] !== 'world',
+    type: code,
+    message: detail,
+    nonRetryable: failures[code].retry !== 'always',
     ...(cause instanceof Error && { cause }),
     ...(progress && { details: [progress] }),
   })
@@ -26,35 +29,35 @@ export function withProgress(
   progress: RenderProgress,
 ): ApplicationFailure | CancelledFailure {
   if (failed instanceof CancelledFailure) return failed
-  return failure(failureWord(failed.type), failed.message, { cause: failed.cause, progress })
+  return failure(failureCode(failed.type), failed.message, { cause: failed.cause, progress })
 }
 
-/** The one place that finds the word for an error that has none yet. A cancellation stays one. */
+/** The one place that finds the code for an error that has none yet. A cancellation stays one. */
 export function failureOf(error: unknown): ApplicationFailure | CancelledFailure {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error
   if (error instanceof RunnerCallFailed) {
-    const { word, message } = runnerCallFailure(error)
-    return failure(word, message, { cause: error })
+    const { code, detail } = runnerCallFailure(error)
+    return failure(code, detail, { cause: error })
   }
   if (error instanceof DamagedArtifact)
-    return failure('BadOutput', `damaged on the way: ${error.message}`, { cause: error })
+    return failure('bad_output', `damaged on the way: ${error.message}`, { cause: error })
   if (error instanceof FfmpegFailed) return ffmpegFailure(error)
   if (isStorageAway(error))
-    return failure('StorageAway', `the storage did not answer: ${error.message}`, { cause: error })
-  return failure('Internal', error instanceof Error ? error.message : String(error), { cause: error })
+    return failure('storage_away', `the storage did not answer: ${error.message}`, { cause: error })
+  return failure('internal', error instanceof Error ? error.message : String(error), { cause: error })
 }
 
 /** Where bad input is the likely reason of a refusal, the caller says so before this is asked. */
 function ffmpegFailure(error: FfmpegFailed): ApplicationFailure {
   switch (error.reason) {
     case 'interrupted':
-      return failure('StorageAway', 'ffmpeg lost its source', { cause: error })
+      return failure('storage_away', 'ffmpeg lost its source', { cause: error })
     case 'aborted':
-      return failure('WorkerLost', 'ffmpeg was stopped', { cause: error })
+      return failure('worker_lost', 'ffmpeg was stopped', { cause: error })
     case 'timeout':
-      return failure('Internal', 'ffmpeg took too long', { cause: error })
+      return failure('internal', 'ffmpeg took too long', { cause: error })
     case 'refused':
-      return failure('Internal', error.message, { cause: error })
+      return failure('internal', error.message, { cause: error })
   }
 }
 
