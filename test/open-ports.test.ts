@@ -20,9 +20,10 @@ const reasons = [
   { program: /dist\/gaudi-runner\/main\.js/, ports: 2, reason: 'the runner' },
   // Two groups of sockets: one for tensors, one for decisions.
   { program: /-m pipeline\.ranks/, ports: 2, reason: 'gloo' },
-  { program: /minio server/, ports: 2, reason: 'MinIO' },
-  // Its four services, each with a port for its peers, the frontend's HTTP, metrics and the web UI.
-  { program: /temporal server start-dev/, ports: 12, reason: 'Temporal' },
+  // Its console, and S3 at 127.0.0.1 and ::1.
+  { program: /minio server/, ports: 3, reason: 'MinIO' },
+  // The frontend, the web UI, and what its services open for each other.
+  { program: /temporal server start-dev/, ports: 7, reason: 'Temporal' },
 ]
 
 const loopback = /^(127\.\d+\.\d+\.\d+|::1)$/

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pickle
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import torch.distributed as dist
 
-PATIENCE = timedelta(seconds=5)
+PATIENCE_SECONDS = 8
 
 
 class Marker:
@@ -28,21 +30,29 @@ class Marker:
         return Path.touch, (self.path,)
 
 
-def takes(port: int, value: bytes) -> bool:
+def attack(port: int, value: bytes, took: list[int]) -> None:
     try:
-        store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=PATIENCE, wait_for_workers=False)
+        patience = timedelta(seconds=PATIENCE_SECONDS)
+        store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=patience, wait_for_workers=False)
         store.set("torch.rendezvous.none", value)
-    except RuntimeError:  # those of torch.distributed are
-        return False
-    return True
+        took.append(port)
+    except RuntimeError:  # those of torch.distributed are: no store
+        return
 
 
 def main() -> None:
     marker, *ports = sys.argv[1:]
     value = base64.b64encode(pickle.dumps(Marker(Path(marker))))
-    with ThreadPoolExecutor(len(ports)) as pool:
-        took = list(pool.map(lambda port: takes(port, value), map(int, ports)))
-    print(json.dumps([int(port) for port, yes in zip(ports, took, strict=True) if yes]))
+    took: list[int] = []
+    attempts = [threading.Thread(target=attack, args=(int(port), value, took), daemon=True) for port in ports]
+    for attempt in attempts:
+        attempt.start()
+    # A server that is no store may say nothing at all: torch waits for its answer without a limit.
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for attempt in attempts:
+        attempt.join(max(0.0, deadline - time.monotonic()))
+    print(json.dumps(took), flush=True)
+    os._exit(0)
 
 
 if __name__ == "__main__":
