@@ -11,14 +11,15 @@ import { objectKeys } from '../workflows/object-keys.js'
 import { orderForm, postOrder } from './api-orders.js'
 import { startApiProcess } from './api-process.js'
 import { type Fault, faultProxy } from './fault-proxy.js'
+import { ownBucket } from './own-bucket.js'
 import { testStack } from './stack.js'
 
 // In a bucket of its own, so that all that is left can be seen; the stack's workers find no inputs there, which is no matter.
 const stack = testStack()
-const bucket = `killed-${randomBytes(4).toString('hex')}`
+const s3 = await ownBucket(stack, 'killed')
 const proxy = await faultProxy(stack.s3.S3_ENDPOINT)
-const settings = { S3_ENDPOINT: proxy.url, S3_BUCKET: bucket }
-const store = await connectObjectStore({ ...stack.s3, S3_BUCKET: bucket })
+const settings = { ...s3, S3_ENDPOINT: proxy.url }
+const store = await connectObjectStore(s3)
 const temporal = await connectTemporal({
   TEMPORAL_ADDRESS: stack.temporalAddress,
   TEMPORAL_NAMESPACE: stack.namespace,

@@ -11,19 +11,20 @@ import { objectKeys } from '../workflows/object-keys.js'
 import { objectsOf, orderForm, postOrder, videoUntil } from './api-orders.js'
 import { startApiProcess } from './api-process.js'
 import { completedVideo } from './completed-video.js'
+import { ownBucket } from './own-bucket.js'
 import { testStack } from './stack.js'
 import { type LinkState, tcpFaultProxy } from './tcp-fault-proxy.js'
 
 // An API of our own on the stack, in a bucket of its own, whose links to Temporal and S3 can fail.
 const stack = testStack()
-const bucket = `outages-${randomBytes(4).toString('hex')}`
+const s3 = await ownBucket(stack, 'outages')
 const links = {
   Temporal: await tcpFaultProxy(stack.temporalAddress),
   S3: await tcpFaultProxy(new URL(stack.s3.S3_ENDPOINT).host),
 }
 const throughLinks = { TEMPORAL_ADDRESS: links.Temporal.address, S3_ENDPOINT: `http://${links.S3.address}` }
-const api = await startApiProcess(stack, { ...throughLinks, S3_BUCKET: bucket })
-const store = await connectObjectStore({ ...stack.s3, S3_BUCKET: bucket })
+const api = await startApiProcess(stack, { ...s3, ...throughLinks })
+const store = await connectObjectStore(s3)
 after(async () => {
   heal()
   await api[Symbol.asyncDispose]()

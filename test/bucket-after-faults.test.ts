@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, test } from 'node:test'
@@ -12,15 +11,17 @@ import { picture, toneWav } from './api-media.js'
 import { startApiProcess } from './api-process.js'
 import { completedVideo } from './completed-video.js'
 import { faultProxy } from './fault-proxy.js'
+import { ownBucket } from './own-bucket.js'
 import { testStack } from './stack.js'
 
 // An API of our own on the stack, in a bucket that nobody else writes to, behind a proxy that counts what is read.
 const stack = testStack()
-const bucket = `after-faults-${randomBytes(4).toString('hex')}`
+const address = await ownBucket(stack, 'after-faults')
+const bucket = address.S3_BUCKET
 const proxy = await faultProxy(stack.s3.S3_ENDPOINT)
-const api = await startApiProcess(stack, { S3_ENDPOINT: proxy.url, S3_BUCKET: bucket })
-const store = await connectObjectStore({ ...stack.s3, S3_BUCKET: bucket })
-const s3 = createS3Client(stack.s3)
+const api = await startApiProcess(stack, { ...address, S3_ENDPOINT: proxy.url })
+const store = await connectObjectStore(address)
+const s3 = createS3Client(address)
 after(async () => {
   await api[Symbol.asyncDispose]()
   await store.removeAll('videos/')

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { diesWithParent } from '../infra/stack/dies-with-parent.js'
+import { findSetpriv } from '../infra/setup/setpriv.mjs'
 import { readableLine, readLogLine } from '../infra/stack/log-line.js'
 import type { Part, Stage } from '../infra/stack/part.js'
 import { PortsTaken, takePorts } from '../infra/stack/ports.js'
@@ -135,6 +136,18 @@ test('kill -9 of the supervisor leaves no part behind', async (context) => {
   await until('both parts are gone', () => !pids.some(isAlive))
 })
 
+test('a command of set-up ends when set-up is killed', { skip: findSetpriv() === undefined }, async () => {
+  const command = join(import.meta.dirname, '../infra/setup/command.mjs')
+  const told = `console.log(process.pid); setInterval(() => {}, 1000)`
+  const script = `
+    const { runCommand } = await import(${JSON.stringify(command)})
+    await runCommand(process.execPath, ['-e', ${JSON.stringify(told)}], { say: (line) => console.log(line) })`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  child.kill('SIGTERM')
+  await until('the command is gone', () => !isAlive(Number(line)))
+})
+
 test('where there is no setpriv, the watcher ends the command when its parent is gone', async () => {
   const [command, args] = diesWithParent(
     process.execPath,
@@ -163,8 +176,7 @@ test('a port in use is named with its part and its variable, all of them at once
       assert.ok(error instanceof PortsTaken)
       assert.match(error.message, new RegExp(`port ${port} for the API is in use.*API_PORT`))
       assert.match(error.message, new RegExp(`port ${port} for MinIO is in use.*S3_PORT`))
-      if (process.platform === 'linux')
-        assert.match(error.message, new RegExp(`pid ${process.pid}: node .*local-stack`))
+      if (process.platform === 'linux') assert.match(error.message, new RegExp(`pid ${process.pid}: node `))
       assert.doesNotMatch(error.message, /Temporal/)
       return true
     })

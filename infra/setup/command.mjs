@@ -1,5 +1,6 @@
 // @ts-check
 import { spawn } from 'node:child_process'
+import { findSetpriv } from './setpriv.mjs'
 
 /** A command of set-up that failed, with the end of what it said. */
 export class CommandFailed extends Error {
@@ -10,7 +11,7 @@ export class CommandFailed extends Error {
 }
 
 /**
- * Runs a command to its end; `say` gets each line of its output.
+ * Runs a command to its end, or to ours where the system can see to that; `say` gets each line of its output.
  * @param {string} command
  * @param {string[]} args
  * @param {{ say?: (line: string) => void, env?: Record<string, string>, cwd?: string }} [options]
@@ -18,7 +19,9 @@ export class CommandFailed extends Error {
 export async function runCommand(command, args, { say, env = {}, cwd } = {}) {
   const line = [command, ...args].join(' ')
   await new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    const setpriv = findSetpriv()
+    const [program, ...all] = [...(setpriv ? [setpriv, '--pdeathsig', 'KILL'] : []), command, ...args]
+    const child = spawn(program ?? command, all, {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { findSetpriv } from '../setup/setpriv.mjs'
 
 /**
  * The command line that runs `command` so that it ends when we do, `kill -9` included.
@@ -10,9 +10,4 @@ import { join } from 'node:path'
 export function diesWithParent(command: string, args: string[], setpriv = findSetpriv()): [string, string[]] {
   if (setpriv) return [setpriv, ['--pdeathsig', 'KILL', command, ...args]]
   return [process.execPath, [join(import.meta.dirname, 'watched.js'), command, ...args]]
-}
-
-/** util-linux's; busybox has a setpriv that does not know --pdeathsig, but not in /usr/bin beside util-linux. */
-function findSetpriv(): string | undefined {
-  return process.platform === 'linux' ? ['/usr/bin/setpriv', '/bin/setpriv'].find(existsSync) : undefined
 }
