@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-
 # Raised when the shape of the files changes; older ones are still read, newer ones refused.
 FORMAT = 1
 

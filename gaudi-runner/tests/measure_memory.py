@@ -25,7 +25,9 @@ def measure(ranks: int, seconds: list[float]) -> list[dict]:
         with RankGroup(ranks, ("infinitetalk", "--model-dir", f"{folder}/hf")) as group:
             assert group.until("ready", "failed")["type"] == "ready"
             for length in seconds:
-                said = order(frames=int(25 * length), width=64, height=64, steps=1, guide_scale=1.0, audio_guide_scale=1.0)
+                said = order(
+                    frames=int(25 * length), width=64, height=64, steps=1, guide_scale=1.0, audio_guide_scale=1.0
+                )
                 done = group.render(f"of_{length}", make_inputs(Path(folder) / str(length), length), 3600, **said)
                 assert done["type"] == "finished", done
                 took = {"seconds": length, "chunks": done["chunks"], "render_seconds": done["render_seconds"]}

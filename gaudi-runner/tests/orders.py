@@ -10,15 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-
 TABLE = json.loads((Path(__file__).parents[2] / "test/fixtures/parameters.json").read_text())
 
 # What the ranks are given, with the cases of each setting. The service's tests read the same table.
 CASES: dict[str, dict[str, list]] = {
-    name: cases
-    for part in ("parameters", "derived")
-    for name, cases in TABLE[part].items()
-    if cases.get("ranks", True)
+    name: cases for part in ("parameters", "derived") for name, cases in TABLE[part].items() if cases.get("ranks", True)
 }
 
 

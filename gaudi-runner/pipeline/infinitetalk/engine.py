@@ -10,13 +10,13 @@ from torch import Tensor
 
 from ..engine import Conditions, GoOn
 from ..group import Group
+from ..presets import DISTILLED, QUALITY
 from ..signals import Signal
 from .config import TransformerConfig
 from .denoiser import ChunkDenoiser, Remembered
 from .device import Device
 from .encoders.published import Encoders, encoder_digests, load_encoders
 from .model_folder import ModelFolder
-from ..presets import DISTILLED, QUALITY
 from .transformer import Transformer
 from .weights import TransformerWeights, Variant, WeightsError, check_weights
 

@@ -23,12 +23,12 @@ from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from ..group import Group
+from ..presets import DISTILLED
 from .config import TransformerConfig
 from .encoders.latents import published_name
 from .encoders.picture import HEAD_WIDTH
 from .encoders.voice import OLD_WEIGHT_NORM
 from .model_folder import ModelFolder
-from ..presets import DISTILLED
 from .tiny_diffusers import to_diffusers
 from .transformer import Transformer
 from .weights import is_adapter

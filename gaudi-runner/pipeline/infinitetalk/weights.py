@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ..engine import CannotStart
+from ..presets import DISTILLED, QUALITY
 from .diffusers_layout import published_name
 from .lora import Lora, read_lora
 from .model_folder import ModelFolder
-from ..presets import DISTILLED, QUALITY
 from .tensor_file import TensorFile, open_tensors
 from .transformer import Transformer
 
