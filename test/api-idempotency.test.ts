@@ -6,7 +6,8 @@ import { pino } from 'pino'
 import { digestOf } from '../api/idempotency.js'
 import { Nodes } from '../api/nodes.js'
 import { errorSchema } from '../api/openapi.js'
-import { parametersSchema } from '../api/parameters.js'
+import type { ParameterName } from '../api/parameters.js'
+import { readParameters } from '../api/read-parameters.js'
 import type { NodeAnnouncement } from '../workflows/node.js'
 import { eventually, startTestApi, type TestApi } from './api-fixture.js'
 import { toneWav } from './api-media.js'
@@ -240,7 +241,10 @@ test('the digest tells requests apart by what differs from the defaults, and by 
   const reference = { ...file('r'), kind: 'picture', width: 1, height: 1 } as const
   const voices = ['a', 'b'].map((sha256) => ({ ...file(sha256), samples: 1 }))
   const of = (texts: Record<string, string>, voicesOf = voices) =>
-    digestOf(parametersSchema.parse(texts), { reference, voices: voicesOf })
+    digestOf(readParameters(new Map(Object.entries(texts)) as Map<ParameterName, string>), {
+      reference,
+      voices: voicesOf,
+    })
   assert.equal(of({}), of({ steps: '50', fps: '24.0' }))
   assert.equal(of({ steps: '7', fps: '25' }), of({ fps: '25', steps: '7' }))
   const different = [of({}), of({ steps: '7' }), of({ fps: '8' }), of({ seed: '-1' }), of({}, voices.toReversed())]

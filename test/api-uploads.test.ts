@@ -70,9 +70,9 @@ test('an order is stored whole, started once and answered', async () => {
   const [started] = api.started
   const { order: sent } = started?.options.args[0]
   assert.deepEqual(JSON.parse(String(api.store.objects.get(`videos/${video.id}/order.json`))), sent)
-  assert.deepEqual([sent.voices[0].samples, sent.prompt, sent.reference.kind], [16_000, prompt, 'picture'])
-  assert.equal(headers.get('x-video-seed'), String(sent.seed))
-  assert.ok(sent.seed >= 0 && Number.isInteger(sent.seed))
+  assert.deepEqual([sent.voices[0].samples, sent.parameters.prompt, sent.reference.kind], [16_000, prompt, 'picture'])
+  assert.equal(headers.get('x-video-seed'), String(sent.parameters.seed))
+  assert.ok(sent.parameters.seed >= 0 && Number.isInteger(sent.parameters.seed))
   assert.equal(started?.options.priority.priorityKey, 3)
 })
 

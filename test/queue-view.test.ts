@@ -6,6 +6,7 @@ import { estimatedMinutes } from '../api/estimate.js'
 import { Nodes } from '../api/nodes.js'
 import { type Listed, QueueView, type VideoLister } from '../api/queue-view.js'
 import { type Unfinished, UnfinishedVideos } from '../api/unfinished-videos.js'
+import { writeStored } from '../infra/stored-format.js'
 import type { NodeAnnouncement } from '../workflows/node.js'
 import { MemoryObjectStore } from './memory-object-store.js'
 
@@ -226,9 +227,10 @@ test('with Temporal’s lists away the queue is shown as last known, and refused
 
 test('a node that was not heard of for a minute is gone; what cannot be read is passed over', async () => {
   await using store = await MemoryObjectStore.start()
-  await store.put('nodes/a.json', JSON.stringify(node('a')))
-  await store.put('nodes/b.json', JSON.stringify(node('b', { at: Date.now() - 61_000, model: 'old' })))
+  await store.put('nodes/a.json', writeStored(1, node('a')))
+  await store.put('nodes/b.json', writeStored(1, node('b', { at: Date.now() - 61_000, model: 'old' })))
   await store.put('nodes/c.json', '{"node": 7')
+  await store.put('nodes/d.json', writeStored(2, node('d'))) // of a newer version
   const nodes = new Nodes(store, log)
   assert.deepEqual(
     (await nodes.live()).map((one) => one.node),

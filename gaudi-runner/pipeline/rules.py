@@ -1,11 +1,14 @@
-"""What a value from outside may be: each field of a dataclass carries its rule, and `checked` holds values to them."""
+"""What values from outside may be: each field of a dataclass is annotated with its rule; `checked` holds them to it.
+
+steps: Annotated[int, whole(1, 100)]
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
 
 T = TypeVar("T")
 
@@ -26,8 +29,8 @@ class Rule:
     edges: tuple[float, ...] = ()
 
 
-def whole(lowest: int, highest: int, step: int = 1) -> Any:
-    """Declare a whole number. One that came as a float is taken: JSON and protobuf's Struct know no other numbers."""
+def whole(lowest: int, highest: int, step: int = 1) -> Rule:
+    """Take a whole number. One that came as a float is taken: JSON and protobuf's Struct know no other numbers."""
 
     def read(value: object) -> int:
         number = _number(value)
@@ -36,11 +39,11 @@ def whole(lowest: int, highest: int, step: int = 1) -> Any:
         return int(number)
 
     steps = f", a multiple of {step}" if step > 1 else ""
-    return _ruled(Rule(f"a whole number from {lowest} to {highest}{steps}", read, (lowest, highest)))
+    return Rule(f"a whole number from {lowest} to {highest}{steps}", read, (lowest, highest))
 
 
-def real(lowest: float, highest: float, *, above: bool = False) -> Any:
-    """Declare a number from `lowest`, or greater than it, up to `highest`."""
+def real(lowest: float, highest: float, *, above: bool = False) -> Rule:
+    """Take a number from `lowest`, or greater than it, up to `highest`."""
 
     def read(value: object) -> float:
         number = _number(value)
@@ -49,11 +52,11 @@ def real(lowest: float, highest: float, *, above: bool = False) -> Any:
         return number
 
     words = f"greater than {lowest}, up to {highest}" if above else f"from {lowest} to {highest}"
-    return _ruled(Rule(f"a number {words}", read, (lowest, highest)))
+    return Rule(f"a number {words}", read, (lowest, highest))
 
 
-def text(longest: int) -> Any:
-    """Declare a text of so many characters at most."""
+def text(longest: int) -> Rule:
+    """Take a text of so many characters at most."""
 
     def read(value: object) -> str:
         if not isinstance(value, str) or len(value) > longest:
@@ -61,45 +64,45 @@ def text(longest: int) -> Any:
         value.encode()  # half of a surrogate pair is no text: UnicodeEncodeError, a ValueError
         return value
 
-    return _ruled(Rule(f"a text of at most {longest} characters", read))
+    return Rule(f"a text of at most {longest} characters", read)
 
 
-def one_of(*words: str) -> Any:
-    """Declare one of these words."""
+def one_of(*words: str) -> Rule:
+    """Take one of these words."""
 
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in words:
             raise ValueError
         return value
 
-    return _ruled(Rule(" or ".join(words), read))
+    return Rule(" or ".join(words), read)
 
 
-def flag() -> Any:
-    """Declare a truth value."""
+def flag() -> Rule:
+    """Take a truth value."""
 
     def read(value: object) -> bool:
         if not isinstance(value, bool):
             raise TypeError
         return value
 
-    return _ruled(Rule("true or false", read))
+    return Rule("true or false", read)
 
 
-def list_of(kind: type, most: int) -> Any:
-    """Declare a list of at most so many objects of a dataclass whose fields have rules."""
+def list_of(kind: type, most: int) -> Rule:
+    """Take a list of at most so many objects of a dataclass whose fields have rules."""
 
     def check(value: object) -> list[Any]:
         if not isinstance(value, list) or len(value) > most:
             raise ValueError
         return [checked(kind, each) for each in value]
 
-    return _ruled(Rule(f"a list of at most {most} objects of {', '.join(rules_of(kind))}", check))
+    return Rule(f"a list of at most {most} objects of {', '.join(rules_of(kind))}", check)
 
 
 def rules_of(kind: type) -> dict[str, Rule]:
     """Give the rules of a dataclass by the names of its fields."""
-    return {each.name: each.metadata["rule"] for each in fields(kind)}
+    return {name: hint.__metadata__[0] for name, hint in get_type_hints(kind, include_extras=True).items()}
 
 
 def checked(kind: type[T], values: object) -> T:
@@ -120,10 +123,6 @@ def checked(kind: type[T], values: object) -> T:
     if wrong:
         raise Broken("; ".join(wrong))
     return kind(**given)
-
-
-def _ruled(rule: Rule) -> Any:
-    return field(metadata={"rule": rule})
 
 
 def _number(value: object) -> float:

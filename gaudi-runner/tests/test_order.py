@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import pytest
 from orders import CASES, order
@@ -13,12 +12,12 @@ from pipeline.order import Order, OrderRejected
 from pipeline.rules import rules_of
 
 
-def written_out(case: Any) -> Any:
+def written_out(case: object) -> object:
     """A long text stands in the table as what it repeats."""
     return case["repeat"] * case["times"] if isinstance(case, dict) and "repeat" in case else case
 
 
-def cases(*kinds: str) -> list[tuple[str, Any]]:
+def cases(*kinds: str) -> list[tuple[str, object]]:
     return [(name, written_out(case)) for name in CASES for kind in kinds for case in CASES[name].get(kind, [])]
 
 
@@ -39,12 +38,12 @@ def test_the_table_has_every_setting_and_its_bounds() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), cases("valid"), ids=short)
-def test_what_the_service_takes_is_taken_as_it_is(name: str, value: Any) -> None:
+def test_what_the_service_takes_is_taken_as_it_is(name: str, value: object) -> None:
     assert asdict(Order.read(order(**{name: value})))[name] == value
 
 
 @pytest.mark.parametrize(("name", "value"), cases("invalid"), ids=short)
-def test_what_the_service_refuses_is_refused_by_name(name: str, value: Any) -> None:
+def test_what_the_service_refuses_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(OrderRejected, match=f"the order is wrong: {name} must be"):
         Order.read(order(**{name: value}))
 
@@ -82,7 +81,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     del wrong["steps"], wrong["seed"]
     with pytest.raises(OrderRejected, match=r"lacks \['seed', 'steps'\] and has unknown \['stepps'\]"):
         Order.read(wrong)
-    with pytest.raises(OrderRejected, match="prompt must be a text of at most 4000 characters; it was 'p{39}…$"):
+    with pytest.raises(OrderRejected, match=r"prompt must be a text of at most 4000 characters; it was 'p{39}…$"):
         Order.read(order(prompt="p" * 5000))
 
 

@@ -145,14 +145,8 @@ def test_an_abort_after_the_last_chunk_finishes_and_one_at_once_comes_first(pair
         ("last", [{"after_chunk": True}], "finished"),
         ("both", [{"after_chunk": True}, {}], "aborted"),
     ):
-        inputs = make_inputs(tmp_path / job, 2.0)
-        pair.send(
-            type="render",
-            job=job,
-            generation=1,
-            directory=str(inputs),
-            order=order(frames=50, width=192, height=192, steps=100),
-        )
+        inputs, said = make_inputs(tmp_path / job, 2.0), order(frames=50, width=192, height=192, steps=100)
+        pair.send(type="render", job=job, generation=1, directory=str(inputs), order=said)
         while pair.until("progress", "finished")["step"] < 3:
             pass
         for message in words:
