@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { runProgram } from '../infra/program.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
 import { mediaSettings, s3Settings, temporalSettings } from '../infra/settings.js'
+import { requireNamespace } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
 import { queues } from '../workflows/names.js'
 import { activityEdge } from './activity-edge.js'
@@ -23,6 +24,7 @@ await runProgram('media-worker', { ...s3Settings, ...temporalSettings, ...mediaS
   await removeLeftFolders()
   await using store = await connectObjectStore(settings)
   await using temporal = await connectWorker(settings)
+  await requireNamespace(temporal.connection, settings)
   program.health = async () => {
     await Promise.all([store.ping(), temporal.ping()])
     return { temporal: 'ok', s3: 'ok' }

@@ -29,7 +29,7 @@ await runProgram('videos-worker', { ...s3Settings, ...temporalSettings }, async 
     await Promise.all([store.ping(), temporal.ping()])
     return { temporal: 'ok', s3: 'ok' }
   }
-  await prepareNamespace(temporal.connection, settings.TEMPORAL_NAMESPACE)
+  await prepareNamespace(temporal.connection, settings)
   await ensureSweepSchedule(temporal.client)
   const worker = await Worker.create({
     connection: temporal.connection,

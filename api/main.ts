@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
+import { listenProblem } from '../infra/listen-problem.js'
 import { runProgram } from '../infra/program.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
 import { apiSettings, mediaSettings, s3Settings, temporalSettings } from '../infra/settings.js'
-import { connectTemporal } from '../infra/temporal.js'
+import { StartProblem } from '../infra/start-problem.js'
+import { connectTemporal, requireNamespace } from '../infra/temporal.js'
 import { createApp } from './app.js'
 import { videoLister } from './list-videos.js'
 import { createApiMetrics } from './metrics.js'
@@ -25,6 +27,7 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
   const { settings, log, registry, signal } = program
   await using store = await connectObjectStore(settings, { bufferMiB: settings.UPLOAD_BUFFER_MIB })
   await using temporal = await connectTemporal(settings)
+  await requireNamespace(temporal.connection, settings)
   const metrics = createApiMetrics(registry)
   const queue = new QueueView(videoLister(temporal.client), log, metrics)
   const nodes = new Nodes(store, log)
@@ -58,10 +61,14 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
     retentionDays: settings.VIDEO_RETENTION_DAYS,
     signal,
   })
-  await using api = await startServer(app, { host: settings.API_HOST, port: settings.API_PORT, graceMs })
+  const { API_HOST: host, API_PORT: port } = settings
+  await using api = await startServer(app, { host, port, graceMs }).catch((error: unknown) => {
+    const wish = { part: 'the API', variable: 'API_PORT', port, host, hostVariable: 'API_HOST' }
+    throw new StartProblem(listenProblem(wish, error), { cause: error })
+  })
   // Long queues take seconds to list: begun now, it is there when the first client asks.
   queue.videos().catch((err: unknown) => log.warn({ err }, 'the queue cannot be listed yet'))
-  log.info({ event: 'ready', host: settings.API_HOST, port: api.port }, 'the API answers')
+  log.info({ event: 'ready', host, port: api.port }, 'the API answers')
   await untilAborted(signal)
   log.info({ event: 'draining' }, 'nothing new is begun; uploads in flight end')
 })

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { requireModelDir } from '../infra/model-dir.js'
 import { runProgram } from '../infra/program.js'
-import { BadSettings, mediaSettings, runnerSettings } from '../infra/settings.js'
+import { mediaSettings, runnerSettings } from '../infra/settings.js'
+import { ownVersion } from '../infra/version.js'
 import { torchrunCommand } from './rank-command.js'
 import { startRunner } from './runner.js'
 import { createRunnerMetrics } from './runner-metrics.js'
@@ -10,18 +11,12 @@ const { FFMPEG_PATH } = mediaSettings
 
 await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) => {
   const { settings, log, registry, signal } = program
-  const { ENGINE, MODEL_DIR } = settings
-  // What is in the folder is for the ranks to judge; they refuse to start with all that is wrong.
-  if (ENGINE === 'infinitetalk' && !existsSync(MODEL_DIR)) {
-    throw new BadSettings(
-      `MODEL_DIR=${MODEL_DIR}: there is no such folder, and ENGINE=infinitetalk reads its weights there`,
-    )
-  }
+  requireModelDir(settings)
   await using runner = await startRunner({
     host: settings.RUNNER_HOST,
     port: settings.RUNNER_PORT,
     dir: settings.RUNNER_DIR,
-    engine: ENGINE,
+    engine: settings.ENGINE,
     version: ownVersion(),
     ranks: {
       ranks: settings.RANKS,
@@ -39,8 +34,3 @@ await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) =
   log.info({ event: 'listening', port: runner.port }, 'the ranks are coming up')
   if (!signal.aborted) await once(signal, 'abort')
 })
-
-function ownVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return (manifest as { version: string }).version
-}

@@ -95,7 +95,7 @@ export async function openStage(): Promise<Stage> {
   const temporal = await connectTemporal(settings)
   // A namespace that was just made takes seconds to be seen everywhere.
   await until('the namespace', () =>
-    prepareNamespace(temporal.connection, namespace).then(
+    prepareNamespace(temporal.connection, { ...settings, TEMPORAL_CREATE_NAMESPACE: true }).then(
       () => true,
       () => false,
     ),
