@@ -4,7 +4,7 @@ import { connectRunner } from '../gaudi-runner/runner-client.js'
 import { runProgram } from '../infra/program.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
 import { nodeSettings, s3Settings, temporalSettings } from '../infra/settings.js'
-import { connectTemporal } from '../infra/temporal.js'
+import { connectTemporal, requireNamespace } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
 import { nodeQueue, queues } from '../workflows/names.js'
 import { activityEdge } from './activity-edge.js'
@@ -28,6 +28,7 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
   await using store = await connectObjectStore(settings)
   await using runner = connectRunner(settings.RUNNER_ADDRESS)
   await using temporal = await connectWorker(settings)
+  await requireNamespace(temporal.connection, settings)
   await using asked = await connectTemporal(settings)
   program.health = async () => {
     const [description] = await Promise.all([runner.describe(), store.ping(), temporal.ping()])

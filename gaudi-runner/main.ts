@@ -1,8 +1,10 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { observeFreeDisk } from '../infra/free-disk.js'
+import { requireModelDir } from '../infra/model-dir.js'
 import { closeToOthers, ownFolder } from '../infra/private-folder.js'
 import { runProgram } from '../infra/program.js'
-import { BadSettings, mediaSettings, runnerSettings } from '../infra/settings.js'
+import { mediaSettings, runnerSettings } from '../infra/settings.js'
+import { ownVersion } from '../infra/version.js'
 import { rankCommand } from './rank-command.js'
 import { startRunner } from './runner.js'
 import { createRunnerMetrics } from './runner-metrics.js'
@@ -11,21 +13,16 @@ const { FFMPEG_PATH } = mediaSettings
 
 await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) => {
   const { settings, log, registry, signal } = program
-  const { ENGINE, MODEL_DIR } = settings
-  // What is in the folder is for the ranks to judge; they refuse to start with all that is wrong.
-  if (ENGINE === 'infinitetalk' && !existsSync(MODEL_DIR)) {
-    throw new BadSettings(
-      `MODEL_DIR=${MODEL_DIR}: there is no such folder, and ENGINE=infinitetalk reads its weights there`,
-    )
-  }
+  requireModelDir(settings)
   const dir = ownFolder('RUNNER_DIR', settings.RUNNER_DIR)
   const closed = closeToOthers(dir)
   if (closed) log.warn({ event: 'closed' }, closed)
+  observeFreeDisk(registry, 'runner', dir)
   await using runner = await startRunner({
     host: settings.RUNNER_HOST,
     port: settings.RUNNER_PORT,
     dir,
-    engine: ENGINE,
+    engine: settings.ENGINE,
     version: ownVersion(),
     ranks: {
       ranks: settings.RANKS,
@@ -43,8 +40,3 @@ await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) =
   log.info({ event: 'listening', port: runner.port }, 'the ranks are coming up')
   if (!signal.aborted) await once(signal, 'abort')
 })
-
-function ownVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return (manifest as { version: string }).version
-}

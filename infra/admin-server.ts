@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 
@@ -13,7 +13,8 @@ export type AdminServer = AsyncDisposable & { port: number }
 /**
  * Serves GET /healthz (200 with what `health` says, 503 with why it rejects) and GET /metrics.
  *
- * On loopback only: whoever reaches it learns of the inside. Port 0 takes any free port.
+ * On loopback only: whoever reaches it learns of the inside. Port 0 takes any free port, and so does one that is taken: no
+ * program stays away for its metrics.
  */
 export async function startAdminServer({ port, registry, health }: AdminServerOptions): Promise<AdminServer> {
   const server = createServer((req, res) => {
@@ -22,8 +23,10 @@ export async function startAdminServer({ port, registry, health }: AdminServerOp
       else res.writeHead(500).end(`${String(error)}\n`)
     })
   })
-  server.listen(port, '127.0.0.1')
-  await once(server, 'listening') // rejects if the port is taken
+  await listen(server, port).catch(async (error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
+    await listen(server, 0)
+  })
   return {
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
@@ -32,6 +35,11 @@ export async function startAdminServer({ port, registry, health }: AdminServerOp
       await once(server, 'close')
     },
   }
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
 }
 
 async function answer(

@@ -15,10 +15,10 @@ import { type DrainRequest, type NodeAnnouncement, nodeFormat, nodeGoneMs } from
 import { objectKeys } from '../workflows/object-keys.js'
 import type { ObjectStore } from './object-store.js'
 import { connectObjectStore } from './s3-object-store.js'
+import { BadSettings, readSettings, s3Settings, stackSettings } from './settings.js'
 import { readStored } from './stored-format.js'
-import { BadSettings, readSettings, s3Settings } from './settings.js'
 import { environment } from './stack/environment.js'
-import { readStackSettings } from './stack/stack-settings.js'
+import { StartProblem } from './start-problem.js'
 
 const usage = 'usage: npm run drain -- NODE [--now] [--undo]'
 const lookEveryMs = 1_000
@@ -43,7 +43,8 @@ try {
     await showLeaving(store, node, request.at)
   }
 } catch (error) {
-  const isKnown = error instanceof BadSettings || (error instanceof Error && 'code' in error)
+  const isKnown =
+    error instanceof BadSettings || error instanceof StartProblem || (error instanceof Error && 'code' in error)
   console.error(isKnown ? error.message : error)
   process.exitCode = 2
 }
@@ -75,7 +76,7 @@ function isUp(said: NodeAnnouncement | undefined): said is NodeAnnouncement {
 function bucket() {
   const env = environment()
   if (env['S3_ENDPOINT']) return readSettings(env, s3Settings)
-  const { DATA_DIR, S3_PORT } = readStackSettings(env)
+  const { DATA_DIR, S3_PORT } = readSettings(env, stackSettings)
   const secrets = join(DATA_DIR, 'secrets.json')
   if (!existsSync(secrets)) throw new BadSettings(`no local stack in ${DATA_DIR}, and S3_ENDPOINT is not set`)
   const keys = JSON.parse(readFileSync(secrets, 'utf8')) as object

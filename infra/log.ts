@@ -1,13 +1,10 @@
 import { type Logger, pino, stdSerializers } from 'pino'
+import { secretNames } from './settings.js'
 
 export type Log = Logger
 
 /** Fields that must never be printed, wherever a caller puts them. */
-const secrets = ['authorization', 'cookie', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'].flatMap((name) => [
-  name,
-  `*.${name}`,
-  `*.*.${name}`,
-])
+const secrets = ['authorization', 'cookie', ...secretNames].flatMap((name) => [name, `*.${name}`, `*.*.${name}`])
 
 /**
  * The log of a program: one JSON object a line on stdout, errors with their causes under `err` or `error`.

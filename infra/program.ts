@@ -3,7 +3,9 @@ import type { z } from 'zod'
 import { type Health, startAdminServer } from './admin-server.js'
 import { createLog, type Log } from './log.js'
 import { createMetrics } from './metrics.js'
+import { settingWarnings } from './setting-warnings.js'
 import { BadSettings, readSettings, telemetrySettings } from './settings.js'
+import { StartProblem } from './start-problem.js'
 
 type Shape = Record<string, z.ZodType>
 
@@ -20,9 +22,9 @@ export type Program<S extends Shape> = {
 }
 
 /**
- * Runs one program of the service, from its settings to its exit code: 0 when `main` returns, 2 for wrong
- * settings (all of them named on stderr; `main` may find more and throw `BadSettings`), 1 for an unexpected error, which is
- * logged whole.
+ * Runs one program of the service, from its settings to its exit code: 0 when `main` returns; 2 for wrong settings, all of
+ * them named on stderr, and for a `BadSettings` that `main` throws, its message logged as `{ event: 'refused' }`; 1 for a
+ * `StartProblem`, of which the message is logged, and for an unexpected error, which is logged whole.
  *
  * `main` logs `{ event: 'ready' }` when it is at work. The first SIGTERM or SIGINT asks it to drain, a second one ends it at once.
  */
@@ -32,11 +34,17 @@ export async function runProgram<S extends Shape>(
   main: (program: Program<S>) => Promise<void>,
 ): Promise<void> {
   process.umask(0o077) // whatever it writes, temporary files as well, is this user's alone
-  const settings = settingsOrExit(shape)
+  const { settings, warnings } = settingsOrExit(shape)
   const log = createLog({ program: name, level: settings.LOG_LEVEL })
+  for (const warning of warnings) log.warn({ event: 'setting' }, warning)
   const stopping = new AbortController()
   const fatal = (err: unknown): never => {
-    log.fatal({ event: 'failed', err }, 'unexpected error')
+    if (err instanceof BadSettings) {
+      log.fatal({ event: 'refused' }, err.message)
+      process.exit(2)
+    }
+    if (err instanceof StartProblem) log.fatal({ event: 'failed' }, err.message)
+    else log.fatal({ event: 'failed', err }, 'unexpected error')
     process.exit(1)
   }
   process.on('uncaughtException', fatal) // unhandled rejections arrive here as well
@@ -57,15 +65,18 @@ export async function runProgram<S extends Shape>(
     health: () => Promise.resolve({}),
   }
   try {
-    await using admin = await startAdminServer({
-      port: settings.METRICS_PORT,
-      registry,
-      health: () => program.health(),
-    })
-    log.info({ event: 'admin', port: admin.port }, 'health and metrics are served')
+    const wished = settings.METRICS_PORT
+    await using admin = await startAdminServer({ port: wished, registry, health: () => program.health() })
+    const { port } = admin
+    if (wished !== 0 && port !== wished) {
+      log.warn(
+        { event: 'admin-moved' },
+        `METRICS_PORT=${wished} is in use by another program: ${port} is taken instead`,
+      )
+    }
+    log.info({ event: 'admin', port }, 'health and metrics are served')
     await main(program)
   } catch (error) {
-    if (error instanceof BadSettings) exitForSettings(error)
     // An abort that `main` let through is the way out that the signal asked for.
     if (!(stopping.signal.aborted && isAbort(error))) fatal(error)
   }
@@ -74,21 +85,19 @@ export async function runProgram<S extends Shape>(
   process.exit(0)
 }
 
-function settingsOrExit<S extends Shape>(shape: S): Settings<S> {
+function settingsOrExit<S extends Shape>(shape: S): { settings: Settings<S>; warnings: string[] } {
+  // The one place outside infra/settings.ts: `main` gets what was read, never the environment.
+  // eslint-disable-next-line no-restricted-properties -- as said above
+  const { env } = process
   try {
-    // The one place outside infra/settings.ts: `main` gets what was read, never the environment.
-    // eslint-disable-next-line no-restricted-properties -- as said above
-    const settings: unknown = readSettings(process.env, { ...shape, ...telemetrySettings })
-    return settings as Settings<S> // the compiler does not see that a merged shape gives both
+    const settings: unknown = readSettings(env, { ...shape, ...telemetrySettings })
+    // The compiler does not see that a merged shape gives both.
+    return { settings: settings as Settings<S>, warnings: settingWarnings(env) }
   } catch (error) {
     if (!(error instanceof BadSettings)) throw error
-    return exitForSettings(error)
+    process.stderr.write(`${error.message}\n`)
+    process.exit(2)
   }
-}
-
-function exitForSettings({ message }: BadSettings): never {
-  process.stderr.write(`${message}\n`)
-  process.exit(2)
 }
 
 function isAbort(error: unknown): boolean {

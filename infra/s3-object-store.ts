@@ -15,17 +15,20 @@ import { PartPool } from './part-pool.js'
 import { createS3Client, type S3Address } from './s3-client.js'
 import { calling, callingWithin, statusOf, storageError } from './s3-errors.js'
 import { getObject } from './s3-get.js'
+import { s3Problem } from './s3-problem.js'
 import { abortUpload, listUnfinished, removalBatch, removeObjects, removeUnfinished } from './s3-removal.js'
 
 export { StorageAway } from './s3-errors.js'
 
+const connectMs = 8_000
 const pingMs = 3_000
 const smallObjectBytes = 2 ** 20
 const smallObjectMs = 30_000
 
 /**
  * The bucket, made if it is not there. `bufferMiB` bounds the memory of all uploads together (64 by default).
- * Every call rejects with `StorageAway` when S3 cannot be reached or does not manage to answer.
+ * Rejects with `BadSettings` or `StartProblem` within 8 s when there is no such bucket to be had; every later call rejects with
+ * `StorageAway` when S3 cannot be reached or does not manage to answer.
  */
 export async function connectObjectStore(
   settings: S3Address,
@@ -33,20 +36,21 @@ export async function connectObjectStore(
 ): Promise<ObjectStore> {
   const s3 = createS3Client(settings)
   try {
-    await ensureBucket(s3, settings.S3_BUCKET)
+    await callingWithin(connectMs, (signal) => ensureBucket(s3, settings.S3_BUCKET, signal))
   } catch (error) {
+    const problem = await s3Problem(s3, settings, error)
     s3.destroy()
-    throw storageError(error)
+    throw problem
   }
   return new S3ObjectStore(s3, settings.S3_BUCKET, new PartPool(options.bufferMiB ?? 64))
 }
 
-async function ensureBucket(s3: S3Client, Bucket: string): Promise<void> {
+async function ensureBucket(s3: S3Client, Bucket: string, abortSignal: AbortSignal): Promise<void> {
   try {
-    await s3.send(new HeadBucketCommand({ Bucket }))
+    await s3.send(new HeadBucketCommand({ Bucket }), { abortSignal })
   } catch (error) {
     if (statusOf(error) !== 404) throw error
-    await s3.send(new CreateBucketCommand({ Bucket })).catch((refused: unknown) => {
+    await s3.send(new CreateBucketCommand({ Bucket }), { abortSignal }).catch((refused: unknown) => {
       if (statusOf(refused) !== 409) throw refused // 409: another program was faster
     })
   }

@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs'
 import { hostname } from 'node:os'
 import { z } from 'zod'
 
@@ -6,42 +7,66 @@ import { z } from 'zod'
  * `readSettings(process.env, { ...s3Settings, ...apiSettings })`. The README's table lists exactly these variables (tested).
  */
 
-const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback)
-const count = (fallback: number, min: number, max: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback)
+const count = (fallback: number, min: number, max: number) => {
+  const must = `must be a whole number from ${min} to ${max}`
+  return z.coerce.number(must).int(must).min(min, must).max(max, must).default(fallback)
+}
+const port = (fallback: number) => count(fallback, 0, 65_535)
+const amount = (fallback: number, max: number) => {
+  const must = `must be a number above 0, at most ${max}`
+  return z.coerce.number(must).positive(must).max(max, must).default(fallback)
+}
+const oneOf = <const W extends [string, ...string[]]>(words: W) => z.enum(words, `must be one of ${words.join(', ')}`)
 const address = (fallback: string) =>
   z
     .string()
     .regex(/^[\w.-]+:\d{1,5}$/, 'must be host:port')
     .default(fallback)
+/** A name without a slash is looked for on the PATH when it is run. */
+const program = (fallback: string) =>
+  z
+    .string()
+    .refine((path) => !path.includes('/') || isAllowed(path, constants.X_OK), 'there is no such program')
+    .default(fallback)
 
 export const s3Settings = {
   S3_ENDPOINT: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
     .default('http://127.0.0.1:9000')
     .describe('S3-compatible server'),
-  S3_BUCKET: z.string().min(3).default('text2video').describe('one bucket for everything'),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be 3–63 of a-z, 0-9, dots and hyphens')
+    .default('text2video')
+    .describe('one bucket for everything'),
   S3_REGION: z.string().default('us-east-1').describe('region that signatures name'),
-  S3_ACCESS_KEY: z.string().min(1).describe('access key; the local stack makes one'),
-  S3_SECRET_KEY: z.string().min(1).describe('secret key; the local stack makes one'),
+  S3_ACCESS_KEY: z.string('is needed').min(1).describe('access key; the local stack makes one'),
+  S3_SECRET_KEY: z.string('is needed').min(1).describe('secret key; the local stack makes one'),
 }
 
 export const temporalSettings = {
   TEMPORAL_ADDRESS: address('127.0.0.1:7233').describe('Temporal frontend'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('Temporal namespace'),
+  TEMPORAL_CREATE_NAMESPACE: z
+    .stringbool({ error: 'must be true or false' })
+    .default(false)
+    .describe('make the namespace where there is none; on the local server it always is'),
 }
 
 export const telemetrySettings = {
-  LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
-    .default('info')
-    .describe('least level logged'),
-  METRICS_PORT: port(0).describe('health and metrics of this program, on loopback; 0: any free port'),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info').describe('least level logged'),
+  METRICS_PORT: port(9464).describe(
+    "health and metrics, on loopback; `npm start`: the API's, others take the next ports; 0: any free port",
+  ),
 }
 
 export const mediaSettings = {
-  FFMPEG_PATH: z.string().default('ffmpeg').describe('the ffmpeg to run; set-up brings one'),
-  LOGO_VIDEO_PATH: z.string().optional().describe('closing clip instead of the built-in one'),
+  FFMPEG_PATH: program('ffmpeg').describe('the ffmpeg to run; set-up brings one'),
+  LOGO_VIDEO_PATH: z
+    .string()
+    .refine((path) => isAllowed(path, constants.R_OK), 'there is no such file')
+    .optional()
+    .describe('closing clip instead of the built-in one'),
   MEDIA_SLOTS: count(2, 1, 64).describe('media activities at once on one media worker'),
 }
 
@@ -49,12 +74,7 @@ export const apiSettings = {
   API_HOST: z.string().default('127.0.0.1').describe('address that the API listens on'),
   API_PORT: port(9389).describe('REST API'),
   VIDEO_MAX_SECONDS: count(600, 1, 86_400).describe('longest voice, seconds'),
-  VIDEO_RETENTION_DAYS: z.coerce
-    .number()
-    .positive()
-    .max(3650)
-    .default(30)
-    .describe('how long a finished video is kept'),
+  VIDEO_RETENTION_DAYS: amount(30, 3650).describe('how long a finished video is kept'),
   MAX_UPLOADS: count(16, 1, 1000).describe('uploads at once; more get a 503'),
   UPLOAD_BUFFER_MIB: count(256, 32, 16_384).describe('memory for all uploads together, MiB'),
 }
@@ -75,8 +95,7 @@ export const nodeSettings = {
 
 /** The runner's; the API reads it too, to name the model of a video that no node has taken yet. */
 export const engineSettings = {
-  ENGINE: z
-    .enum(['demo', 'infinitetalk'])
+  ENGINE: oneOf(['demo', 'infinitetalk'])
     .default('demo')
     .describe('what renders: `demo` without weights, `infinitetalk` from MODEL_DIR'),
 }
@@ -88,13 +107,12 @@ export const runnerSettings = {
   RANKS: count(2, 1, 64).describe('processes that hold the model; 8 on a Gaudi node'),
   ...engineSettings,
   MODEL_DIR: z.string().default('/hf').describe("InfiniteTalk's weights, in the original's folders"),
-  DEVICE: z
-    .enum(['auto', 'hpu', 'cuda', 'cpu'])
+  DEVICE: oneOf(['auto', 'hpu', 'cuda', 'cpu'])
     .default('auto')
     .describe('what InfiniteTalk computes on; auto: the first that is there'),
-  PYTHON_PATH: z.string().default('python3').describe('Python with torch; set-up brings one'),
-  PT_HPU_LAZY_MODE: z.enum(['0', '1']).default('1').describe("Gaudi's lazy mode, which the ranks are written for"),
-  PT_HPU_SYNC_LAUNCH: z.enum(['0', '1']).default('1').describe('Gaudi: wait for each graph; takes less memory'),
+  PYTHON_PATH: program('python3').describe('Python with torch; set-up brings one'),
+  PT_HPU_LAZY_MODE: oneOf(['0', '1']).default('1').describe("Gaudi's lazy mode, which the ranks are written for"),
+  PT_HPU_SYNC_LAUNCH: oneOf(['0', '1']).default('1').describe('Gaudi: wait for each graph; takes less memory'),
   PT_HPU_RECIPE_CACHE_CONFIG: z
     .string()
     .default('.data/gaudi-recipes,false,40960')
@@ -102,12 +120,7 @@ export const runnerSettings = {
   HCCL_SOCKET_IFNAME: z.string().default('lo').describe('Gaudi: network interface on which the ranks find each other'),
   NCCL_SOCKET_IFNAME: z.string().default('lo').describe('CUDA: the same'),
   RANK_STALL_SECONDS: count(120, 1, 7200).describe('a rank silent for longer is taken for stalled'),
-  RUNNER_ORPHAN_MINUTES: z.coerce
-    .number()
-    .positive()
-    .max(10_000)
-    .default(10)
-    .describe('a job that nobody watches for longer is given up'),
+  RUNNER_ORPHAN_MINUTES: amount(10, 10_000).describe('a job that nobody watches for longer is given up'),
 }
 
 export const stackSettings = {
@@ -119,6 +132,22 @@ export const stackSettings = {
   NODES: count(1, 1, 16).describe('local nodes; further ones take the next ports'),
 }
 
+/** Every setting there is, as `npm start` checks them before it starts anything. */
+export const everySetting = {
+  ...apiSettings,
+  ...mediaSettings,
+  ...nodeSettings,
+  ...runnerSettings,
+  ...s3Settings,
+  ...temporalSettings,
+  ...telemetrySettings,
+  ...stackSettings,
+}
+
+/** Their values are never shown. */
+export const secretNames: readonly string[] = ['S3_ACCESS_KEY', 'S3_SECRET_KEY']
+
+/** Something that is set must be changed before the program can start: exit code 2. The message is for people. */
 export class BadSettings extends Error {}
 
 /** Reads and checks the variables of `shape`; all mistakes at once, each with name, problem and an example. */
@@ -133,12 +162,30 @@ export function readSettings<S extends Record<string, z.ZodType>>(
   const lines = result.error.issues.map((issue) => {
     const name = String(issue.path[0])
     const field: z.ZodType | undefined = shape[name]
-    return `${name}=${present[name] ?? '(not set)'}: ${issue.message} (${field?.description ?? ''}; e.g. ${example(field)})`
+    return `${name}=${shown(name, present[name])}: ${issue.message} (${field?.description ?? ''}; e.g. ${example(field)})`
   })
-  throw new BadSettings(`settings are wrong:\n  ${lines.join('\n  ')}`)
+  throw new BadSettings(`settings are wrong:\n  ${[...new Set(lines)].join('\n  ')}`)
+}
+
+/** A value as a message may repeat it: short, in one line, without what only its owner may know. */
+export function shown(name: string, value: string | undefined): string {
+  if (value === undefined) return '(not set)'
+  if (secretNames.includes(name)) return '(set, not shown)'
+  const withoutPassword = value.replace(/\/\/[^/@]*@/, '//…@')
+  const inOneLine = withoutPassword.replace(/\p{Cc}/gu, ' ')
+  return inOneLine.length > 100 ? `${inOneLine.slice(0, 100)}…` : inOneLine
 }
 
 function example(field: z.ZodType | undefined): string {
   const fallback = field?.safeParse(undefined)
   return fallback?.success && fallback.data !== undefined ? String(fallback.data) : 'a value of your own'
+}
+
+function isAllowed(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode)
+    return true
+  } catch {
+    return false
+  }
 }

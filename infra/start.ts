@@ -16,6 +16,7 @@ function whereEverythingIs({
   temporalAddress,
   s3ConsoleUrl,
   s3,
+  metricsUrls,
   dataDir,
   logDir,
 }: Stack): string {
@@ -29,6 +30,7 @@ function whereEverythingIs({
         ? `${s3ConsoleUrl}  (login: MINIO_ROOT_USER in ${dataDir}/secrets.json)`
         : `(of your own S3 at ${s3.S3_ENDPOINT})`,
     ],
+    ...Object.entries(metricsUrls).map(([name, url]) => [`Metrics: ${name}`, url]),
     ['Logs', logDir],
   ]
   return [...rows.map(([name = '', place]) => `  ${name.padEnd(18)} ${place}`), '', '  Ctrl-C stops all of it'].join(

@@ -3,6 +3,17 @@ import { type Connection, isGrpcServiceError } from '@temporalio/client'
 import proto from '@temporalio/proto' // CommonJS: its names are not seen from here, its default is
 import type { NativeConnection } from '@temporalio/worker'
 import { searchAttributes } from '../workflows/names.js'
+import { BadSettings, shown } from './settings.js'
+import { lineOf, StartProblem } from './start-problem.js'
+
+export type NamespaceSettings = {
+  TEMPORAL_ADDRESS: string
+  TEMPORAL_NAMESPACE: string
+  /** Whether it is made where there is none: a misspelt name would be a second, empty service that looks healthy. */
+  TEMPORAL_CREATE_NAMESPACE: boolean
+}
+
+type AnyConnection = Connection | NativeConnection
 
 const { KEYWORD, INT, DATETIME } = {
   KEYWORD: proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -20,17 +31,33 @@ const wanted: Record<string, proto.temporal.api.enums.v1.IndexedValueType> = {
 }
 
 /** How long the history of a closed workflow must stay readable, seconds. start-dev makes namespaces with one day. */
-const leastRetentionSeconds = 30 * 86_400
+const leastRetentionDays = 30
+const leastRetentionSeconds = leastRetentionDays * 86_400
 const leastRetention = proto.google.protobuf.Duration.fromObject({ seconds: leastRetentionSeconds })
 
+const answerMs = 8_000
 const settleMs = 30_000
 
 /**
- * Makes the namespace fit for the service: there at all, our search attributes known, closed workflows kept for 30 days or
- * more. May run at every start and from several programs at once. Resolves when workflows can be started with the attributes.
+ * Resolves when the namespace is there; makes and prepares it where that is asked for. Rejects with `BadSettings` where it is
+ * not there or Temporal refuses us, and with `StartProblem` where Temporal does not answer within 8 s.
  */
-export async function prepareNamespace(connection: Connection | NativeConnection, namespace: string): Promise<void> {
-  await keepHistories(connection, namespace)
+export async function requireNamespace(connection: AnyConnection, settings: NamespaceSettings): Promise<void> {
+  const found = await findNamespace(connection, settings)
+  if (found === undefined) await prepareNamespace(connection, settings)
+}
+
+/**
+ * Makes the namespace fit for the service: there at all, our search attributes known, closed workflows kept for 30 days or
+ * more. May run at every start and from several programs at once. Resolves when workflows can be started with the attributes;
+ * rejects as `requireNamespace` does.
+ */
+export async function prepareNamespace(connection: AnyConnection, settings: NamespaceSettings): Promise<void> {
+  const { TEMPORAL_NAMESPACE: namespace, TEMPORAL_CREATE_NAMESPACE } = settings
+  const found = await findNamespace(connection, settings)
+  if (found !== undefined) await keepHistories(connection, namespace, found)
+  else if (TEMPORAL_CREATE_NAMESPACE) await makeNamespace(connection, namespace)
+  else throw namespaceMissing(settings)
   // A new namespace is "not found" by most calls for some seconds.
   const deadline = Date.now() + settleMs
   for (;;) {
@@ -44,7 +71,41 @@ export async function prepareNamespace(connection: Connection | NativeConnection
   }
 }
 
-async function missingAttributes(connection: Connection | NativeConnection, namespace: string): Promise<typeof wanted> {
+type Namespace = proto.temporal.api.workflowservice.v1.IDescribeNamespaceResponse
+
+/** Undefined where there is none. */
+async function findNamespace(
+  connection: AnyConnection,
+  { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE: namespace }: NamespaceSettings,
+): Promise<Namespace | undefined> {
+  const at = `TEMPORAL_ADDRESS=${shown('TEMPORAL_ADDRESS', TEMPORAL_ADDRESS)}`
+  try {
+    return await connection.withDeadline(Date.now() + answerMs, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    )
+  } catch (error) {
+    if (!isGrpcServiceError(error)) throw error
+    const { code } = error
+    if (code === status.NOT_FOUND) return undefined
+    if (code === status.UNIMPLEMENTED)
+      throw new BadSettings(`${at}: what answers there is not Temporal (${lineOf(error)})`)
+    if (code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED) {
+      throw new BadSettings(`${at}: Temporal refuses us (${lineOf(error)})`)
+    }
+    throw new StartProblem(`${at}: Temporal does not answer (${lineOf(error)})`)
+  }
+}
+
+function namespaceMissing({ TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE }: NamespaceSettings): BadSettings {
+  const name = shown('TEMPORAL_NAMESPACE', TEMPORAL_NAMESPACE)
+  const own = `--address ${TEMPORAL_ADDRESS} --namespace ${name} --retention ${leastRetentionDays}d`
+  return new BadSettings(
+    `TEMPORAL_NAMESPACE=${name}: Temporal at ${TEMPORAL_ADDRESS} has no such namespace; make it with ` +
+      `\`temporal operator namespace create ${own}\`, or set TEMPORAL_CREATE_NAMESPACE=true`,
+  )
+}
+
+async function missingAttributes(connection: AnyConnection, namespace: string): Promise<typeof wanted> {
   const listed = await connection.operatorService.listSearchAttributes({ namespace }).catch(unless(status.NOT_FOUND))
   const there = listed?.customAttributes ?? {}
   for (const [name, type] of Object.entries(wanted)) {
@@ -56,18 +117,18 @@ async function missingAttributes(connection: Connection | NativeConnection, name
   return Object.fromEntries(Object.entries(wanted).filter(([name]) => !(name in there)))
 }
 
-async function keepHistories(connection: Connection | NativeConnection, namespace: string): Promise<void> {
-  const found = await connection.workflowService.describeNamespace({ namespace }).catch(unless(status.NOT_FOUND))
-  if (found === undefined) {
-    await connection.workflowService
-      .registerNamespace({ namespace, workflowExecutionRetentionPeriod: leastRetention })
-      .catch(unless(status.ALREADY_EXISTS))
-  } else if (Number(found.config?.workflowExecutionRetentionTtl?.seconds ?? 0) < leastRetentionSeconds) {
-    await connection.workflowService.updateNamespace({
-      namespace,
-      config: { workflowExecutionRetentionTtl: leastRetention },
-    })
-  }
+async function makeNamespace(connection: AnyConnection, namespace: string): Promise<void> {
+  await connection.workflowService
+    .registerNamespace({ namespace, workflowExecutionRetentionPeriod: leastRetention })
+    .catch(unless(status.ALREADY_EXISTS))
+}
+
+async function keepHistories(connection: AnyConnection, namespace: string, { config }: Namespace): Promise<void> {
+  if (Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) >= leastRetentionSeconds) return
+  await connection.workflowService.updateNamespace({
+    namespace,
+    config: { workflowExecutionRetentionTtl: leastRetention },
+  })
 }
 
 /** A handler that swallows errors with these gRPC codes. */

@@ -53,7 +53,12 @@ export class ChaosStack implements AsyncDisposable {
     const stack = new ChaosStack(dir, links, {
       ...env,
       ...Object.fromEntries(Object.entries({ ...ports, RUNNER_PORT }).map(([name, port]) => [name, String(port)])),
-      ...{ NODES: String(nodes.length), NODE_NAME: 'chaos', CHAOS_ROUTES: JSON.stringify(Object.fromEntries(routes)) },
+      ...{
+        NODES: String(nodes.length),
+        NODE_NAME: 'chaos',
+        METRICS_PORT: '0',
+        CHAOS_ROUTES: JSON.stringify(Object.fromEntries(routes)),
+      },
     })
     await stack.#up()
     return stack

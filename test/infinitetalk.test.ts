@@ -49,8 +49,8 @@ test('InfiniteTalk renders on two ranks, from POST to MP4, from weights in the o
 
 test('a folder of weights that is not there stops the runner at once, by its name', async () => {
   const env = { ...process.env, ENGINE: 'infinitetalk', MODEL_DIR: '/no/such/weights', RUNNER_PORT: '0' }
-  const runner = spawn(process.execPath, [runnerMain], { env, stdio: ['ignore', 'ignore', 'pipe'] })
-  const [said, [code]] = await Promise.all([text(runner.stderr), once(runner, 'exit')])
+  const runner = spawn(process.execPath, [runnerMain], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  const [said, [code]] = await Promise.all([text(runner.stdout), once(runner, 'exit')])
   assert.equal(code, 2)
   assert.match(said, /MODEL_DIR=\/no\/such\/weights: there is no such folder/)
 })

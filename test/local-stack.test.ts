@@ -8,13 +8,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { BadSettings } from '../infra/settings.js'
 import { diesWithParent } from '../infra/stack/dies-with-parent.js'
 import { findSetpriv } from '../infra/setup/setpriv.mjs'
 import { readableLine, readLogLine } from '../infra/stack/log-line.js'
 import type { Part, Stage } from '../infra/stack/part.js'
+import { metricsWishes, movedMetrics } from '../infra/stack/metrics-ports.js'
 import { PortsTaken, takePorts } from '../infra/stack/ports.js'
 import { readStackSettings } from '../infra/stack/stack-settings.js'
-import { PartFailed } from '../infra/stack/supervised-part.js'
+import { PartFailed, PartRefused } from '../infra/stack/supervised-part.js'
 import { Supervisor } from '../infra/stack/supervisor.js'
 
 const readyLine = `console.log(JSON.stringify({ level: 'info', msg: 'up', event: 'ready' }))`
@@ -87,12 +89,33 @@ test('a part that never comes up fails the start with its own last words', async
   })
 })
 
-test('a part that refuses to start is not tried again: a person must change something first', async (context) => {
+test('a part that refuses to start is not tried again, and all that it says is told', async (context) => {
   const { shown, supervisor: parts } = supervisor(context)
   await using _parts = parts
-  const refused = `console.log(JSON.stringify({ level: 'error', msg: 'no weights', event: 'refused' })); setInterval(() => {}, 1000)`
-  await assert.rejects(parts.start(part('runner', refused)), /runner does not start: refuses to start.*no weights/)
-  assert.deepEqual(shown, ['runner error: no weights'])
+  const missing = Array.from({ length: 40 }, (_, index) => `weights-${index}.safetensors is missing`).join('\n')
+  const line = JSON.stringify({ level: 'error', msg: missing, event: 'refused' })
+  const refused = `console.log(${JSON.stringify(line)}); setInterval(() => {}, 1000)`
+  await assert.rejects(parts.start(part('runner', refused)), (error) => {
+    assert.ok(error instanceof PartRefused)
+    assert.ok(error.message.startsWith(`runner refuses to start:\n${missing}\nIts log: `), error.message)
+    return true
+  })
+  assert.deepEqual(shown, [], 'it is told once')
+})
+
+test('a part whose settings are wrong is not tried again, and all of them are told', async (context) => {
+  const { supervisor: parts } = supervisor(context)
+  await using _parts = parts
+  const wrong = `console.error('settings are wrong:\\n  A=1: too small\\n  B=2: too large'); process.exit(2)`
+  await assert.rejects(parts.start(part('api', wrong)), /api refuses to start:\nsettings are wrong:\nA=1: .*\nB=2: .*/)
+})
+
+test('of a part that dies, its own last word is told before what only looks like one', async (context) => {
+  const { supervisor: parts } = supervisor(context)
+  await using _parts = parts
+  const line = JSON.stringify({ level: 'fatal', msg: 'TEMPORAL_ADDRESS=x:1: cannot be reached', event: 'failed' })
+  const dies = `console.log('an error of long ago'); console.log(${JSON.stringify(line)}); process.exit(1)`
+  await assert.rejects(parts.start(part('api', dies)), /It said: TEMPORAL_ADDRESS=x:1/)
 })
 
 test('parts stop stage by stage, the API first and the stores last', async (context) => {
@@ -183,6 +206,38 @@ test('a port in use is named with its part and its variable, all of them at once
   } finally {
     other.close()
   }
+})
+
+test('a port that gives way is a free one when it is taken, by another program or by another part', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  try {
+    const wish = { part: 'metrics', variable: 'METRICS_PORT', givesWay: true }
+    const free = await takePorts({ a: { part: 'the API', variable: 'API_PORT', port: 0 } })
+    const api = { part: 'the API', variable: 'API_PORT', port: free.a }
+    const ports = await takePorts({ api, taken: { ...wish, port }, asApi: { ...wish, port: free.a } })
+    assert.equal(ports.api, free.a)
+    assert.equal(new Set([port, ...Object.values(ports)]).size, 4)
+  } finally {
+    other.close()
+  }
+})
+
+test('metrics have the ports from METRICS_PORT on, by program, and each that moved is told', () => {
+  const settings = { METRICS_PORT: 9464, NODES: 2, outside: {} }
+  const ports = Object.fromEntries(Object.entries(metricsWishes(settings)).map(([name, { port }]) => [name, port]))
+  const ofNodes = { 'runner-1': 9467, 'node-1': 9468, 'runner-2': 9469, 'node-2': 9470 }
+  assert.deepEqual(ports, { api: 9464, videos: 9465, media: 9466, ...ofNodes })
+  const [moved, ...others] = movedMetrics(settings, { metrics: { ...ports, media: 40_001 } })
+  assert.match(moved ?? '', /port 9466 for the metrics of media is in use by another program: 40001 it is/)
+  assert.deepEqual(others, [])
+
+  const elsewhere = metricsWishes({ ...settings, outside: { runnerAddress: 'gaudi-1:50051' } })
+  assert.deepEqual([elsewhere['runner'], elsewhere['node']?.port], [undefined, 9468])
+  const any = metricsWishes({ ...settings, METRICS_PORT: 0 })
+  assert.ok(Object.values(any).every(({ port }) => port === 0))
+  assert.throws(() => readStackSettings({ METRICS_PORT: '65532' }), BadSettings)
 })
 
 test('free ports are all different', async () => {

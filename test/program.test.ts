@@ -6,18 +6,20 @@ import { test } from 'node:test'
 
 const program = new URL('../infra/program.js', import.meta.url).href
 const settings = new URL('../infra/settings.js', import.meta.url).href
+const startProblem = new URL('../infra/start-problem.js', import.meta.url).href
 
 /** Starts a program whose `main` has this body. */
 function start(body: string, env: Record<string, string> = {}): ChildProcess {
   const code = `import { runProgram } from ${JSON.stringify(program)}
-    import { s3Settings } from ${JSON.stringify(settings)}
+    import { BadSettings, s3Settings } from ${JSON.stringify(settings)}
+    import { StartProblem } from ${JSON.stringify(startProblem)}
     import { once } from 'node:events'
     await runProgram('sample', s3Settings, async (program) => {
       const { log, signal, settings } = program
       ${body}
     })`
   return spawn(process.execPath, ['--input-type=module', '-e', code], {
-    env: { PATH: process.env['PATH'], S3_ACCESS_KEY: 'key', S3_SECRET_KEY: 'a-secret', ...env },
+    env: { PATH: process.env['PATH'], S3_ACCESS_KEY: 'key', S3_SECRET_KEY: 'a-secret', METRICS_PORT: '0', ...env },
   })
 }
 
@@ -68,6 +70,36 @@ test('wrong settings stop the start with a text to read', async () => {
   assert.deepEqual(await once(child, 'close'), [2, null])
   assert.match(text, /^settings are wrong:\n {2}S3_ENDPOINT=nonsense: .*\n {2}LOG_LEVEL=loud: /)
 })
+
+test('a metrics port that is taken gives way with a warning', async () => {
+  const first = start(untilStopped)
+  const { port } = (await lines(first, 'ready')).find((line) => line.event === 'admin') ?? {}
+  const second = start(untilStopped, { METRICS_PORT: String(port) })
+  const seen = await lines(second, 'ready')
+  const moved = seen.find((line) => line.event === 'admin')?.['port']
+  assert.notEqual(moved, port)
+  const warning = seen.find(({ level }) => level === 'warn')?.['msg']
+  assert.match(
+    String(warning),
+    new RegExp(`METRICS_PORT=${String(port)} is in use by another program: ${String(moved)}`),
+  )
+  assert.equal((await fetch(`http://127.0.0.1:${String(moved)}/healthz`)).status, 200)
+  for (const child of [first, second]) child.kill('SIGTERM')
+})
+
+for (const [error, code, level] of [
+  [`new BadSettings('A=1: too small')`, 2, 'refused'],
+  [`new StartProblem('A=x:1: cannot be reached')`, 1, 'failed'],
+] as const) {
+  test(`what keeps a program from starting is one line of its log, without a stack: ${error}`, async () => {
+    const child = start(`throw ${error}`)
+    const exit = once(child, 'exit')
+    const last = (await lines(child)).at(-1)
+    assert.deepEqual([last?.event, last?.['level'], last?.['err']], [level, 'fatal', undefined])
+    assert.match(String(last?.['msg']), /^A=/)
+    assert.deepEqual(await exit, [code, null])
+  })
+}
 
 for (const [what, body] of [
   ['thrown by main', `throw new Error('outer', { cause: new Error('inner') })`],

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as groups from '../infra/settings.js'
-import { apiSettings, BadSettings, readSettings, s3Settings, telemetrySettings } from '../infra/settings.js'
+import {
+  apiSettings,
+  BadSettings,
+  everySetting,
+  readSettings,
+  s3Settings,
+  telemetrySettings,
+} from '../infra/settings.js'
+import { settingMeantBy, settingWarnings } from '../infra/setting-warnings.js'
 
 const keys = { S3_ACCESS_KEY: 'key', S3_SECRET_KEY: 'secret' }
 
@@ -40,7 +48,7 @@ test('all mistakes are told at once, each with its value, its meaning and an exa
 test('variables of other programs do not matter', () => {
   assert.deepEqual(readSettings({ API_PORT: 'http', HOME: '/root' }, telemetrySettings), {
     LOG_LEVEL: 'info',
-    METRICS_PORT: 0,
+    METRICS_PORT: 9464,
   })
 })
 
@@ -52,4 +60,55 @@ test('no variable belongs to two groups', () => {
     names.filter((name, index) => names.indexOf(name) !== index),
     [],
   )
+  assert.deepEqual(names.toSorted(), Object.keys(everySetting).toSorted(), 'npm start checks them all')
+})
+
+test('a message never has a secret, nor a password in an address, nor more than a line of a value', () => {
+  const secret = 'k9-secret'
+  const wrong = { S3_SECRET_KEY: secret, S3_ENDPOINT: `ftp://me:${secret}@s3.lan`, API_PORT: `8\n${'9'.repeat(500)}` }
+  // No key is refused by its looks today: here one is.
+  const strict = { ...s3Settings, S3_SECRET_KEY: s3Settings.S3_SECRET_KEY.max(3), ...apiSettings }
+  assert.throws(
+    () => readSettings(wrong, strict),
+    ({ message }: Error) => {
+      assert.doesNotMatch(message, new RegExp(secret))
+      assert.match(message, /S3_SECRET_KEY=\(set, not shown\)/)
+      assert.equal(message.split('\n').length, 5)
+      assert.ok(message.split('\n').every((line) => line.length < 250))
+      return true
+    },
+  )
+})
+
+test('a name that is nearly one of ours is told, and none that others have in a shell', () => {
+  const meant = { RANK: 'RANKS', ranks: 'RANKS', LOGLEVEL: 'LOG_LEVEL', MAX_UPLOAD: 'MAX_UPLOADS', DEVCIE: 'DEVICE' }
+  const keys = { S3_ACCES_KEY: 'S3_ACCESS_KEY', S3_ACCESS_KEY_ID: 'S3_ACCESS_KEY', TEMPORAL_ADRESS: 'TEMPORAL_ADDRESS' }
+  for (const [name, setting] of Object.entries({ ...meant, ...keys })) assert.equal(settingMeantBy(name), setting, name)
+  const ofOthers = [
+    ...['PATH', 'HOME', 'HOST', 'HOSTNAME', 'LOGNAME', 'PORT', 'SHELL', 'TERM', 'LANG', 'PAGER', 'EDITOR', 'DISPLAY'],
+    ...['NODE', 'NODE_ENV', 'NODE_OPTIONS', 'NODE_PATH', 'NODE_HOME', 'INIT_CWD', 'npm_config_registry', 'SERVICE'],
+    ...[
+      'DB_PORT',
+      'RUNNER_OS',
+      'RUNNER_TEMP',
+      'RUNNER_ARCH',
+      'AWS_REGION',
+      'AWS_ACCESS_KEY_ID',
+      'API_KEY',
+      'DEVICES_DIR',
+    ],
+    ...['WORLD_SIZE', 'LOCAL_RANK', 'MASTER_PORT', 'KUBERNETES_PORT', 'TEMPORAL_API_KEY', 'CUDA_VISIBLE_DEVICES'],
+  ]
+  for (const name of ofOthers) assert.equal(settingMeantBy(name), undefined, name)
+  for (const name of Object.keys(everySetting)) assert.equal(settingMeantBy(name), undefined, name)
+})
+
+test('a setting that the engine does not read is told, and an empty variable is not', () => {
+  assert.deepEqual(settingWarnings({ RANK: '', DEVICE: '', MODEL_DIR: '', ENGINE: '' }), [])
+  assert.deepEqual(settingWarnings({ DEVICE: 'auto', ENGINE: 'demo' }), [])
+  assert.deepEqual(settingWarnings({ DEVICE: 'hpu', MODEL_DIR: '/hf', ENGINE: 'infinitetalk' }), [])
+  const [device, folder, ...others] = settingWarnings({ DEVICE: 'hpu', MODEL_DIR: '/hf' })
+  assert.match(device ?? '', /DEVICE=hpu has no effect/)
+  assert.match(folder ?? '', /MODEL_DIR=\/hf has no effect/)
+  assert.deepEqual(others, [])
 })

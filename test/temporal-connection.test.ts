@@ -14,8 +14,9 @@ test('a namespace is prepared as often as one likes, and takes workflows with ou
   const TEMPORAL_NAMESPACE = `test-${randomUUID()}`
   await using temporal = await connectTemporal({ TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE })
   await temporal.ping()
-  await Promise.all([1, 2].map(() => prepareNamespace(temporal.connection, TEMPORAL_NAMESPACE)))
-  await prepareNamespace(temporal.connection, TEMPORAL_NAMESPACE)
+  const settings = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_CREATE_NAMESPACE: true }
+  await Promise.all([1, 2].map(() => prepareNamespace(temporal.connection, settings)))
+  await prepareNamespace(temporal.connection, settings)
 
   const { connection } = temporal
   const { config } = await connection.workflowService.describeNamespace({ namespace: TEMPORAL_NAMESPACE })

@@ -7,6 +7,7 @@ import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { MultipartUpload } from '../infra/multipart-upload.js'
 import { PartPool, partBytes } from '../infra/part-pool.js'
 import { createS3Client } from '../infra/s3-client.js'
+import { StartProblem } from '../infra/start-problem.js'
 import { connectObjectStore, StorageAway } from '../infra/s3-object-store.js'
 import { type Fault, faultProxy } from './fault-proxy.js'
 import { testStack } from './stack.js'
@@ -173,7 +174,7 @@ test('a destroyed body stops the reading from S3', async () => {
 
 test('an S3 that is not there is told apart from everything else', async () => {
   const nobody = { ...settings, S3_ENDPOINT: 'http://127.0.0.1:1' }
-  await assert.rejects(connectObjectStore(nobody), StorageAway)
+  await assert.rejects(connectObjectStore(nobody), StartProblem)
   proxy.fault = () => 'busy'
   await assert.rejects(store.head(`${prefix}x`), StorageAway)
   await assert.rejects(store.ping(), StorageAway)

@@ -3,6 +3,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { activityEdge } from '../activities/activity-edge.js'
+import { endedVideos } from '../activities/ended-videos.js'
 import { workflowCode } from '../activities/workflow-code.js'
 import { connectTemporal, prepareNamespace, type TemporalClient } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
@@ -41,6 +42,8 @@ export function willing(): VideoActivities {
 
 export type Stage = AsyncDisposable & {
   temporal: TemporalClient
+  /** What the worker of the workflows counts. */
+  registry: Registry
   /** Starts a video as the API does, with `play` as its activities. */
   start(play: Partial<VideoActivities>, options?: { retentionMs?: number }): Promise<StagedVideo>
   /** Has all workers leave, and come back when `meanwhile` is over. */
@@ -73,12 +76,14 @@ export async function openStage(): Promise<Stage> {
   const temporal = await connectTemporal(settings)
   // A namespace that was just made takes seconds to be seen everywhere.
   await until('the namespace', () =>
-    prepareNamespace(temporal.connection, namespace).then(
+    prepareNamespace(temporal.connection, { ...settings, TEMPORAL_CREATE_NAMESPACE: true }).then(
       () => true,
       () => false,
     ),
   )
   const native = await connectWorker(settings)
+  const registry = new Registry()
+  const sinks = endedVideos(registry)
   const plays = new Map<string, VideoActivities>()
   const played = (videoId: string): VideoActivities => plays.get(videoId) ?? willing()
   const activities: VideoActivities & SweepActivities = {
@@ -97,7 +102,7 @@ export async function openStage(): Promise<Stage> {
   }
   const attend = async (): Promise<{ leave: () => Promise<unknown> }> => {
     const workers = await Promise.all([
-      Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode() }),
+      Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode(), sinks }),
       Worker.create({ ...common, taskQueue: queues.media }),
       Worker.create({ ...common, taskQueue: queues.gaudi }),
       // The only node whose renders can be taken up again.
@@ -116,6 +121,7 @@ export async function openStage(): Promise<Stage> {
 
   return {
     temporal,
+    registry,
     async start(play, { retentionMs = 3_600_000 } = {}) {
       started++
       // Letters alone, since not every digit may stand in an id.

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { isAlive } from '../is-alive.js'
 import { closeToOthers, ownFolder } from '../private-folder.js'
-import { commandOf } from './port-holder.js'
+import { commandOf } from '../port-holder.js'
 import { type BucketKeys, readSecrets, type RootKeys } from './secrets.js'
 
 /** The folder is held by a stack that runs. */

@@ -38,14 +38,16 @@ export function readLogLine(line: string): LogLine | undefined {
 
 /**
  * The line as a person wants it on a terminal; undefined for what only the files need: what a program did of its own, at
- * level info, without a video to which it matters; and answered requests, which say nothing that another line does not.
+ * level info, without a video to which it matters; answered requests, which say nothing that another line does not; and what
+ * looks wrong in the environment, which the stack has said for all. What a part refuses is shown whole.
  */
 export function readableLine({ level, message, event, video, error, details }: LogLine): string | undefined {
+  if (event === 'setting') return undefined
   const alarming = level === 'warn' || level === 'error' || level === 'fatal'
   if (!alarming && (level !== 'info' || video === undefined || event === 'request')) return undefined
   const words = [alarming && `${level}:`, message, video && `(${video})`, error && error !== message && `— ${error}`]
   const line = [...words, ...(alarming ? details : [])].filter(Boolean).join(' ').replace(/\s+/g, ' ')
-  return line.length > longest ? `${line.slice(0, longest)} … (all of it in the log file)` : line
+  return line.length > longest && event !== 'refused' ? `${line.slice(0, longest)} … (all of it in the log file)` : line
 }
 
 function messageOf(error: unknown): string | undefined {

@@ -13,6 +13,8 @@ export type Places = {
   namespace: string
   s3: S3Address
   runnerAddresses: string[]
+  /** By program: metrics in Prometheus's format. */
+  metricsUrls: Record<string, string>
   dataDir: string
   logDir: string
 }
@@ -38,6 +40,9 @@ export function placesOf(settings: StackSettings, ports: StackPorts, data: DataF
       ...data.secrets().bucket,
     },
     runnerAddresses: outside.runnerAddress === undefined ? ports.runners.map(local) : [outside.runnerAddress],
+    metricsUrls: Object.fromEntries(
+      Object.entries(ports.metrics).map(([name, port]) => [name, `http://${local(port)}/metrics`]),
+    ),
     dataDir: data.path,
     logDir: data.logDir,
   }

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { portHolder } from './port-holder.js'
+import { type ListenWish, listenProblem } from '../listen-problem.js'
 
-/** A port that a part will listen on; `port` 0 stands for any free one. */
-export type PortWish = { part: string; variable: string; port: number; host?: string }
+/** A port that a part will listen on; `port` 0 stands for any free one. One that `givesWay` is no problem when it is taken. */
+export type PortWish = ListenWish & { givesWay?: boolean }
 
-/** Ports that others hold, each with its part and variable. */
+/** Ports that cannot be had, each with its part and variable. */
 export class PortsTaken extends Error {}
 
 /**
@@ -18,11 +18,14 @@ export async function takePorts<Name extends string>(wishes: Record<Name, PortWi
   const probes: AsyncDisposable[] = []
   for (const [name, wish] of Object.entries<PortWish>(wishes)) {
     try {
-      const probe = await listenOnce(wish)
+      const probe = await listenOnce(wish).catch((error: unknown) => {
+        if (wish.givesWay) return listenOnce({ ...wish, port: 0 })
+        throw error
+      })
       probes.push(probe) // kept until all are chosen, so that no port is given out twice
       ports[name as Name] = probe.port
     } catch (error) {
-      taken.push(problem(wish, error))
+      taken.push(listenProblem(wish, error))
     }
   }
   for (const probe of probes) await probe[Symbol.asyncDispose]()
@@ -40,14 +43,4 @@ async function listenOnce({ port, host = '127.0.0.1' }: PortWish): Promise<Async
       await once(server, 'close')
     },
   }
-}
-
-function problem({ part, variable, port }: PortWish, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code !== 'EADDRINUSE') {
-    return `port ${port} for ${part} cannot be listened on (${String(code ?? error)}): set ${variable} to another port`
-  }
-  const holder = portHolder(port)
-  const program = holder ? `pid ${holder.pid}: ${holder.command}` : 'another program'
-  return `port ${port} for ${part} is in use (${program}): end that program, or set ${variable} to another port`
 }

@@ -8,16 +8,17 @@ export function programPart(options: {
   stage: Stage
   program: string
   env: NodeJS.ProcessEnv
+  /** 0: any free one. */
+  metricsPort: number | undefined
   readyMs?: number
 }): Part {
-  const { name, stage, program, env, readyMs = 60_000 } = options
+  const { name, stage, program, env, metricsPort = 0, readyMs = 60_000 } = options
   return {
     name,
     stage,
     command: process.execPath,
     args: ['--enable-source-maps', join(root, 'dist', program)],
-    // Several programs on one machine: each takes any free port for its metrics, and logs which.
-    env: { ...env, METRICS_PORT: '0', LOG_LEVEL: levelWithReady(env['LOG_LEVEL']) },
+    env: { ...env, METRICS_PORT: String(metricsPort), LOG_LEVEL: levelWithReady(env['LOG_LEVEL']) },
     readiness: { kind: 'event' },
     readyMs,
     graceMs: 15_000,

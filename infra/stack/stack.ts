@@ -1,4 +1,6 @@
+import { settingWarnings } from '../setting-warnings.js'
 import { DataFolder } from './data-folder.js'
+import { movedMetrics } from './metrics-ports.js'
 import { type Places, placesOf, type Route } from './places.js'
 import { takeStackPorts } from './stack-ports.js'
 import { readStackSettings } from './stack-settings.js'
@@ -28,8 +30,8 @@ const direct: Route = (_part, _server, address) => address
 /**
  * Starts the local stack and resolves when every part is ready: stores and runners first and at once, then what needs them.
  *
- * Rejects with `BadSettings`, `PortsTaken` or `DataInUse` before anything is started, and with `PartFailed` when a part cannot
- * be brought up; then whatever was started has been stopped again.
+ * Rejects with `BadSettings`, `PortsTaken` or `DataInUse` before anything is started, or `StartProblem` where a server elsewhere is
+ * away; and with `PartFailed` when a part cannot be brought up: then whatever was started has been stopped again.
  */
 export async function startStack({ env, show, signal, route = direct }: StackOptions): Promise<Stack> {
   const settings = readStackSettings(env)
@@ -45,6 +47,7 @@ export async function startStack({ env, show, signal, route = direct }: StackOpt
   let stack: Places
   try {
     const ports = await takeStackPorts(settings)
+    for (const line of [...settingWarnings(env), ...movedMetrics(settings, ports)]) show('stack', `warn: ${line}`)
     stack = placesOf(settings, ports, data)
     const root = settings.outside.s3 === undefined ? data.secrets().root : undefined
     signal.throwIfAborted()

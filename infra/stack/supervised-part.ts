@@ -18,6 +18,9 @@ const refusal = 'refuses to start'
 /** A part that could not be brought up at all. */
 export class PartFailed extends Error {}
 
+/** A part that says what a person must change before it starts; the message has the whole of it. */
+export class PartRefused extends PartFailed {}
+
 /** Keeps one part running: waits until it is ready, and starts it again when it dies, with the reason shown. */
 export class SupervisedPart {
   readonly part: Part
@@ -28,6 +31,7 @@ export class SupervisedPart {
   #watch: Promise<void> = Promise.resolve()
   #onEvent: ((event: 'ready' | 'refused') => void) | undefined
   #words = new LastWords()
+  #wasReady = false
 
   constructor(part: Part, { log, show }: { log: LogFile; show: Show }) {
     this.part = part
@@ -46,13 +50,18 @@ export class SupervisedPart {
       const outcome = await this.#run()
       if (outcome === 'ready') {
         this.#say(`ready (${((Date.now() - since) / 1000).toFixed(1)} s)`)
+        this.#wasReady = true
         this.#watch = this.#keep(Date.now())
         return
       }
       this.#stopping.signal.throwIfAborted()
+      const { name } = this.part
+      if (outcome === refusal || outcome === wrongSettings) {
+        throw new PartRefused(`${name} refuses to start:\n${this.#words.refusal()}\nIts log: ${this.#log.path}`)
+      }
       const problem = `${outcome}. ${this.#words.last()}`
-      if (attempt === firstAttempts || [wrongSettings, refusal].includes(outcome)) {
-        throw new PartFailed(`${this.part.name} does not start: ${problem}\nIts log: ${this.#log.path}`)
+      if (attempt === firstAttempts) {
+        throw new PartFailed(`${name} does not start: ${problem}\nIts log: ${this.#log.path}`)
       }
       this.#say(`${problem} Trying again`)
       await sleep(firstDelayMs, undefined, { signal: this.#stopping.signal })
@@ -120,7 +129,8 @@ export class SupervisedPart {
     const read = readLogLine(line)
     this.#words.hear(read ?? line)
     if (read?.event === 'ready' || read?.event === 'refused') this.#onEvent?.(read.event)
-    const text = read && readableLine(read)
+    // A refusal is shown whole where it ends the start.
+    const text = read && !(read.event === 'refused' && !this.#wasReady) ? readableLine(read) : undefined
     if (text !== undefined) this.#say(text)
   }
 
