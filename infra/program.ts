@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client'
 import type { z } from 'zod'
 import { type Health, startAdminServer } from './admin-server.js'
-import { createLog, type Log } from './log.js'
+import { consoleToLog, createLog, type Log } from './log.js'
 import { createMetrics } from './metrics.js'
 import { BadSettings, readSettings, telemetrySettings } from './settings.js'
 
@@ -33,6 +33,7 @@ export async function runProgram<S extends Shape>(
 ): Promise<void> {
   const settings = settingsOrExit(shape)
   const log = createLog({ program: name, level: settings.LOG_LEVEL })
+  consoleToLog(log)
   const stopping = new AbortController()
   const fatal = (err: unknown): never => {
     log.fatal({ event: 'failed', err }, 'unexpected error')
