@@ -15,7 +15,7 @@ import { readVideo } from './read-video.js'
 import { requestLogger } from './request-log.js'
 import { serviceRoutes } from './service-routes.js'
 
-/** The methods of every address; another method on one of them is a 405. */
+/** The methods of every address, as OPTIONS tells them; another method on one of them is a 405. */
 const addresses: readonly (readonly [path: string, allow: string])[] = [
   ['/v1/videos', 'POST'],
   ['/v1/videos/:video_id', 'GET, HEAD, DELETE'],
@@ -25,6 +25,7 @@ const addresses: readonly (readonly [path: string, allow: string])[] = [
   ['/readyz', 'GET, HEAD'],
   ['/openapi.json', 'GET, HEAD'],
   ['/docs', 'GET, HEAD'],
+  ['/docs/:file', 'GET, HEAD'],
 ]
 
 /** The whole REST API as an Express application: routes, and one place where every error becomes an answer. */
@@ -36,8 +37,12 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag') // answers are small and change; the video's own ETag is its digest
-  app.use(requestLogger(parts.log, parts.metrics))
-  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } } }))
+  app.use(requestLogger(parts))
+  app.use(
+    helmet({
+      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } },
+    }),
+  )
   app.use(closeWhenDraining(parts.signal))
   app.use(createVideo(parts), readVideo(parts), downloadVideo(parts), cancelVideo(parts), deleteVideo(parts))
   app.use(serviceRoutes(parts.readiness, parts.signal))
@@ -53,11 +58,7 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
 }
 
 function refuseMethod(allow: string): RequestHandler {
-  return (req, res) => {
-    if (req.method === 'OPTIONS') {
-      res.set('allow', allow).status(204).end()
-      return
-    }
+  return (req) => {
     throw new Problem('method_not_allowed', `${req.method} is not possible here; possible: ${allow}`, {
       headers: { allow },
     })

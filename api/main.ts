@@ -4,6 +4,7 @@ import { connectObjectStore } from '../infra/s3-object-store.js'
 import { apiSettings, mediaSettings, s3Settings, temporalSettings } from '../infra/settings.js'
 import { connectTemporal } from '../infra/temporal.js'
 import { createApp } from './app.js'
+import { TrustedProxies } from './client-address.js'
 import { videoLister } from './list-videos.js'
 import { createApiMetrics } from './metrics.js'
 import { Nodes } from './nodes.js'
@@ -12,6 +13,7 @@ import { QueueView } from './queue-view.js'
 import { Readiness } from './readiness.js'
 import { startServer } from './server.js'
 import { Slots } from './slots.js'
+import { UploadPlaces } from './upload-places.js'
 import { VideoReader } from './video-reader.js'
 import { within } from './within.js'
 
@@ -28,7 +30,7 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
   const metrics = createApiMetrics(registry)
   const queue = new QueueView(videoLister(temporal.client), log, metrics)
   const nodes = new Nodes(store, log)
-  const uploads = new Slots(settings.MAX_UPLOADS)
+  const uploads = new UploadPlaces({ places: settings.MAX_UPLOADS, perAddress: settings.UPLOADS_PER_ADDRESS })
   // Uploads that were cut remove what they had stored.
   await using _ended = {
     async [Symbol.asyncDispose]() {
@@ -52,13 +54,15 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
       metrics,
     },
     uploads,
+    trusted: new TrustedProxies(settings.TRUSTED_PROXIES ?? []),
+    allowedHosts: settings.ALLOWED_HOSTS ?? [],
     reader: new VideoReader(temporal.client),
     queue,
     nodes,
     retentionDays: settings.VIDEO_RETENTION_DAYS,
     signal,
   })
-  await using api = await startServer(app, { host: settings.API_HOST, port: settings.API_PORT, graceMs })
+  await using api = await startServer(app, { host: settings.API_HOST, port: settings.API_PORT, graceMs, log })
   // Long queues take seconds to list: begun now, it is there when the first client asks.
   queue.videos().catch((err: unknown) => log.warn({ err }, 'the queue cannot be listed yet'))
   log.info({ event: 'ready', host: settings.API_HOST, port: api.port }, 'the API answers')
