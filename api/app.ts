@@ -3,6 +3,7 @@ import helmet from 'helmet'
 import type { ApiParts } from './api-parts.js'
 import { cancelVideo } from './cancel-video.js'
 import { createVideo } from './create-video.js'
+import { refuseCrossSite } from './cross-site.js'
 import { deleteVideo } from './delete-video.js'
 import { docsPage } from './docs-page.js'
 import { downloadVideo } from './download-video.js'
@@ -12,6 +13,7 @@ import { answerProblem } from './problem-answer.js'
 import { Problem } from './problems.js'
 import { queueFacts } from './queue-facts.js'
 import { readVideo } from './read-video.js'
+import { refuseForeignHost, requestHost } from './request-host.js'
 import { requestLogger } from './request-log.js'
 import { serviceRoutes } from './service-routes.js'
 
@@ -41,9 +43,14 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   app.use(
     helmet({
       contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } },
+      // Behind somebody's TLS it would bind their whole domain for a year; who ends TLS knows whether to send it.
+      strictTransportSecurity: false,
     }),
   )
   app.use(closeWhenDraining(parts.signal))
+  app.use(frontDoor(parts))
+  // Before the routes, which would answer OPTIONS each with its own methods alone.
+  for (const [path, allow] of addresses) app.options(path, tellMethods(allow))
   app.use(createVideo(parts), readVideo(parts), downloadVideo(parts), cancelVideo(parts), deleteVideo(parts))
   app.use(serviceRoutes(parts.readiness, parts.signal))
   const document = openApiDocument()
@@ -55,6 +62,22 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   })
   app.use(answerProblem)
   return app
+}
+
+/** Nothing is read or done for a request that did not come as it may: under a name of ours, and from no page of another site. */
+function frontDoor({ trusted, allowedHosts }: ApiParts): RequestHandler {
+  return (req, _res, next) => {
+    const host = requestHost(req, trusted)
+    refuseForeignHost(host, allowedHosts)
+    refuseCrossSite(req, host)
+    next()
+  }
+}
+
+function tellMethods(allow: string): RequestHandler {
+  return (_req, res) => {
+    res.set('allow', allow).status(204).end()
+  }
 }
 
 function refuseMethod(allow: string): RequestHandler {
