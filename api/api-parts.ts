@@ -1,12 +1,13 @@
 import type { Client } from '@temporalio/client'
 import type { Log } from '../infra/log.js'
+import type { TrustedProxies } from './client-address.js'
 import type { ApiMetrics } from './metrics.js'
 import type { Nodes } from './nodes.js'
 import type { VideoState } from './present-video.js'
 import type { QueueView } from './queue-view.js'
 import type { Readiness } from './readiness.js'
 import type { Receiving } from './receive-order.js'
-import type { Slots } from './slots.js'
+import type { UploadPlaces } from './upload-places.js'
 import type { VideoReader } from './video-reader.js'
 import type { VideoAnswer } from './video-schema.js'
 
@@ -17,7 +18,10 @@ export type ApiParts = {
   metrics: ApiMetrics
   readiness: Readiness
   receiving: Receiving
-  uploads: Slots
+  uploads: UploadPlaces
+  trusted: TrustedProxies
+  /** Names under which browsers may reach this API (`ALLOWED_HOSTS`). */
+  allowedHosts: readonly string[]
   reader: VideoReader
   queue: QueueView
   nodes: Nodes

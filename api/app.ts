@@ -4,6 +4,7 @@ import type { ApiParts } from './api-parts.js'
 import { cancelVideo } from './cancel-video.js'
 import { countRefusals } from './count-refusals.js'
 import { createVideo } from './create-video.js'
+import { refuseCrossSite } from './cross-site.js'
 import { deleteVideo } from './delete-video.js'
 import { docsPage } from './docs-page.js'
 import { downloadVideo } from './download-video.js'
@@ -13,10 +14,11 @@ import { answerProblem } from './problem-answer.js'
 import { Problem } from './problems.js'
 import { queueFacts } from './queue-facts.js'
 import { readVideo } from './read-video.js'
+import { refuseForeignHost, requestHost } from './request-host.js'
 import { requestLogger } from './request-log.js'
 import { serviceRoutes } from './service-routes.js'
 
-/** The methods of every address; another method on one of them is a 405. */
+/** The methods of every address, as OPTIONS tells them; another method on one of them is a 405. */
 const addresses: readonly (readonly [path: string, allow: string])[] = [
   ['/v1/videos', 'POST'],
   ['/v1/videos/:video_id', 'GET, HEAD, DELETE'],
@@ -26,6 +28,7 @@ const addresses: readonly (readonly [path: string, allow: string])[] = [
   ['/readyz', 'GET, HEAD'],
   ['/openapi.json', 'GET, HEAD'],
   ['/docs', 'GET, HEAD'],
+  ['/docs/:file', 'GET, HEAD'],
 ]
 
 /** The whole REST API as an Express application: routes, and one place where every error becomes an answer. */
@@ -38,9 +41,18 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag') // answers are small and change; the video's own ETag is its digest
-  app.use(requestLogger(parts.log, parts.metrics))
-  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } } }))
+  app.use(requestLogger(parts))
+  app.use(
+    helmet({
+      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } },
+      // Behind somebody's TLS it would bind their whole domain for a year; who ends TLS knows whether to send it.
+      strictTransportSecurity: false,
+    }),
+  )
   app.use(closeWhenDraining(parts.signal))
+  app.use(frontDoor(parts))
+  // Before the routes, which would answer OPTIONS each with its own methods alone.
+  for (const [path, allow] of addresses) app.options(path, tellMethods(allow))
   app.use(createVideo(parts), readVideo(parts), downloadVideo(parts), cancelVideo(parts), deleteVideo(parts))
   app.use(serviceRoutes(parts.readiness, parts.signal))
   const document = openApiDocument()
@@ -55,12 +67,24 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   return app
 }
 
+/** Nothing is read or done for a request that did not come as it may: under a name of ours, and from no page of another site. */
+function frontDoor({ trusted, allowedHosts }: ApiParts): RequestHandler {
+  return (req, _res, next) => {
+    const host = requestHost(req, trusted)
+    refuseForeignHost(host, allowedHosts)
+    refuseCrossSite(req, host)
+    next()
+  }
+}
+
+function tellMethods(allow: string): RequestHandler {
+  return (_req, res) => {
+    res.set('allow', allow).status(204).end()
+  }
+}
+
 function refuseMethod(allow: string): RequestHandler {
-  return (req, res) => {
-    if (req.method === 'OPTIONS') {
-      res.set('allow', allow).status(204).end()
-      return
-    }
+  return (req) => {
     throw new Problem('method_not_allowed', `${req.method} is not possible here; possible: ${allow}`, {
       headers: { allow },
     })

@@ -1,5 +1,22 @@
-import { CustomSource, FLAC, ADTS, Input, MATROSKA, MP3, MP4, OGG, QTFF, WAVE, WEBM } from 'mediabunny'
+import {
+  CustomSource,
+  FLAC,
+  ADTS,
+  Input,
+  Logging,
+  LogLevel,
+  MATROSKA,
+  MP3,
+  MP4,
+  OGG,
+  QTFF,
+  WAVE,
+  WEBM,
+} from 'mediabunny'
 import type { ObjectStore } from '../infra/object-store.js'
+
+// It prints what it does not know in strangers' files; what that means for them, their answer says.
+Logging.level = LogLevel.Silent
 
 type StoredBytes = { key: string; bytes: number }
 type Reading = Pick<ObjectStore, 'get'>

@@ -3,13 +3,14 @@ import { type RequestHandler, type Response, Router } from 'express'
 import { objectKeys } from '../workflows/object-keys.js'
 import { acceptOrder, type Accepted, type Accepting } from './accept-order.js'
 import type { ApiParts } from './api-parts.js'
+import { clientAddress } from './client-address.js'
 import { refuseByHeaders } from './form.js'
 import { repetitionOf } from './idempotency.js'
 import { unfinishedOf } from './list-videos.js'
 import { ClientGone } from './pour-body.js'
 import { waitsForContinue } from './problem-answer.js'
 import { noteHeader } from './present-video.js'
-import { Problem, refuseWhenDraining, Undecided } from './problems.js'
+import { refuseWhenDraining, Undecided } from './problems.js'
 import { receiveOrder } from './receive-order.js'
 import { logVideo, requestLog } from './request-log.js'
 import { settleUnknownStart } from './start-video.js'
@@ -29,15 +30,13 @@ export function createVideo(parts: ApiParts): Router {
 }
 
 function handler(parts: ApiParts): RequestHandler {
-  const { uploads, readiness, receiving, queue } = parts
+  const { uploads, trusted, readiness, receiving, queue } = parts
   return async (req, res) => {
     refuseWhenDraining(parts.signal)
     refuseByHeaders(req, receiving.patience.maxBytes)
     const repetition = repetitionOf(req)
-    using slot = uploads.take()
-    if (slot === undefined) {
-      throw new Problem('busy', 'too many uploads at once; try again in a moment', { headers: { 'retry-after': '5' } })
-    }
+    const gone = whenClientLeaves(res)
+    using upload = await uploads.take(clientAddress(req, trusted), gone)
     // Before gigabytes are taken in for nothing.
     await readiness.requireForUpload()
     // Whoever is accepted is told his place in the queue.
@@ -45,18 +44,17 @@ function handler(parts: ApiParts): RequestHandler {
     if (waitsForContinue(req)) res.writeContinue()
 
     const id = newVideoId()
-    logVideo(res, id)
-    const gone = whenClientLeaves(res)
     let accepted: Accepted
     try {
-      const received = await receiveOrder(req, id, receiving, gone)
+      const received = await receiveOrder(req, id, receiving, { signal: gone, upload })
       // From here on it is ordered, whether or not the client stays to hear of it.
       accepted = await acceptOrder(received, repetition, accepting(id, parts))
     } catch (error) {
-      if (!(error instanceof Undecided)) await remove(id, parts)
+      if (error instanceof Undecided) logVideo(res, id)
+      else await remove(id, parts, 'a refused request')
       throw error
     }
-    if (accepted.isReplay) await remove(id, parts)
+    if (accepted.isReplay) await remove(id, parts, 'a repetition')
     await answer(accepted, parts, res)
   }
 }
@@ -87,7 +85,7 @@ function accepting(id: string, parts: ApiParts): Accepting {
     store: receiving.store,
     retentionMs: retentionDays * dayMs,
     startUnknown() {
-      const settling = { removeObjects: () => removeObjects(id, parts), log, signal }
+      const settling = { removeObjects: () => removeObjects(id, parts, 'a refused request'), log, signal }
       // Outlives the request, and ends with the process.
       void settleUnknownStart(client, id, settling).catch(() => undefined)
     },
@@ -95,16 +93,16 @@ function accepting(id: string, parts: ApiParts): Accepting {
 }
 
 /** Waits for the removal of what a request has stored no longer than its client should; the removal goes on. */
-async function remove(id: string, parts: ApiParts): Promise<void> {
-  await Promise.race([removeObjects(id, parts), sleep(removalMs, undefined, { ref: false })])
+async function remove(id: string, parts: ApiParts, whose: string): Promise<void> {
+  await Promise.race([removeObjects(id, parts, whose), sleep(removalMs, undefined, { ref: false })])
 }
 
-async function removeObjects(id: string, { receiving, log }: ApiParts): Promise<void> {
+async function removeObjects(id: string, { receiving, log }: ApiParts, whose: string): Promise<void> {
   try {
     const removed = await receiving.store.removeAll(objectKeys.video(id))
-    if (removed > 0) log.info({ video: id, removed }, 'what a refused request had stored was removed')
+    if (removed > 0) log.debug({ prefix: id, removed }, `what ${whose} had stored was removed`)
   } catch (err) {
-    log.warn({ video: id, err }, 'what a refused request had stored is left to the nightly sweep')
+    log.warn({ prefix: id, err }, `what ${whose} had stored is left to the nightly sweep`)
   }
 }
 

@@ -3,8 +3,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import busboy from 'busboy'
 import type { ParameterName } from './parameters.js'
+import { type PartHead, readHeads } from './part-heads.js'
 import { partOf, unknownParameter } from './part-names.js'
-import { bodyTooLarge, type Patience, pourBody } from './pour-body.js'
+import { decodeText } from './part-text.js'
+import { bodyTooLarge, pourBody, type Pouring } from './pour-body.js'
 import { Problem, unavailable } from './problems.js'
 import { within } from './within.js'
 
@@ -13,11 +15,9 @@ export type Form<T> = { texts: Map<ParameterName, string>; reference: T | undefi
 
 export type FilePart = { kind: 'reference' } | { kind: 'voice'; index: number }
 
-export type FormOptions<T> = {
+export type FormOptions<T> = Pouring & {
   /** Stores one file while it arrives; must end soon after `signal` is aborted. */
   storeFile: (part: FilePart, body: AsyncIterable<Uint8Array>, signal: AbortSignal) => Promise<T>
-  patience: Patience
-  signal: AbortSignal
 }
 
 export const maxVoices = 2
@@ -55,15 +55,16 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
     if (!(error instanceof Error && error.name === 'AbortError')) fail(malformed(error))
   }
   parser.on('error', broken)
-  parser.on('field', (name, text, { valueTruncated }) =>
-    attempt(fail, () => collected.text(name, text, valueTruncated)),
+  const heads = readHeads(parser, fail)
+  parser.on('field', (_name, latin1, { valueTruncated }) =>
+    attempt(fail, () => collected.text(heads.current(), Buffer.from(latin1, 'latin1'), valueTruncated)),
   )
-  parser.on('file', (name, file: Readable) => {
+  parser.on('file', (_name, file: Readable) => {
     files.push(file)
     // Listens before anybody reads: a body that ends too early is an error of the file and of the parser.
     file.on('error', broken)
     attempt(fail, () => {
-      const part = collected.file(name)
+      const part = collected.file(heads.current().name)
       if (part === undefined) file.resume()
       else storing.push(options.storeFile(part, file, stop).then((stored) => collected.stored(part, stored), fail))
     })
@@ -76,7 +77,7 @@ export async function readForm<T>(req: IncomingMessage, options: FormOptions<T>)
   try {
     const closed = once(parser, 'close', { signal: stop })
     closed.catch(() => undefined) // awaited below, unless pouring fails first
-    const bytes = await pourBody(req, parser, options.patience, stop)
+    const bytes = await pourBody(req, parser, { ...options, signal: stop })
     noEnd = setTimeout(() => fail(whyNoEnd(files)), options.patience.storeStallMs)
     await closed
     await Promise.all(storing)
@@ -103,7 +104,8 @@ function whyNoEnd(files: Readable[]): Problem {
 
 function openParser(req: IncomingMessage): busboy.Busboy {
   try {
-    return busboy({ headers: req.headers, limits, defParamCharset: 'utf8' })
+    // Text comes as the bytes that it is: what they mean, `decodeText` knows.
+    return busboy({ headers: req.headers, limits, defCharset: 'latin1' })
   } catch (error) {
     throw malformed(error)
   }
@@ -128,14 +130,14 @@ class CollectedParts<T> {
   readonly #voices: (T | undefined)[] = []
   #reference: { stored: T | undefined } | undefined
 
-  text(name: string | undefined, text: string, isCut: boolean): void {
-    const part = partOf(nameOf(name))
+  text({ name, charset }: PartHead, bytes: Buffer, isCut: boolean): void {
+    const part = partOf(name)
     switch (part.kind) {
       case 'reference':
       case 'voice':
         throw textForFile(part.kind === 'voice' ? 'audio' : 'input_reference')
       case 'unknown':
-        throw unknownParameter(nameOf(name))
+        throw unknownParameter(name)
       case 'ignored':
         return
       case 'parameter':
@@ -143,13 +145,13 @@ class CollectedParts<T> {
         if (this.#texts.has(part.name)) {
           throw new Problem('invalid_parameter', `'${part.name}' is there more than once`, { param: part.name })
         }
-        this.#texts.set(part.name, text)
+        this.#texts.set(part.name, decodeText(bytes, charset, part.name))
     }
   }
 
   /** The part that a file is stored as; undefined when it is read away. */
-  file(name: string | undefined): FilePart | undefined {
-    const part = partOf(nameOf(name))
+  file(name: string): FilePart | undefined {
+    const part = partOf(name)
     switch (part.kind) {
       case 'reference':
         if (this.#reference) {
@@ -167,7 +169,7 @@ class CollectedParts<T> {
       case 'ignored':
         return undefined
       case 'unknown':
-        throw unknownParameter(nameOf(name))
+        throw unknownParameter(name)
     }
   }
 
@@ -180,11 +182,6 @@ class CollectedParts<T> {
     const voices = this.#voices.filter((voice) => voice !== undefined)
     return { texts: this.#texts, reference: this.#reference?.stored, voices }
   }
-}
-
-function nameOf(name: string | undefined): string {
-  if (name === undefined || name === '') throw new Problem('malformed_request', 'a part of the form has no name')
-  return name
 }
 
 /** What openai-python's extra_body makes of a file: three text parts. */

@@ -7,6 +7,7 @@ import { StartProblem } from '../infra/start-problem.js'
 import { connectTemporal, requireNamespace } from '../infra/temporal.js'
 import { engineModels } from '../workflows/node.js'
 import { createApp } from './app.js'
+import { TrustedProxies } from './client-address.js'
 import { videoLister } from './list-videos.js'
 import { createApiMetrics } from './metrics.js'
 import { Nodes } from './nodes.js'
@@ -17,6 +18,7 @@ import { Readiness } from './readiness.js'
 import { startServer } from './server.js'
 import { observeUploadSlots } from './slot-metrics.js'
 import { Slots } from './slots.js'
+import { UploadPlaces } from './upload-places.js'
 import { VideoReader } from './video-reader.js'
 import { within } from './within.js'
 
@@ -36,7 +38,7 @@ await runProgram('api', shape, async (program) => {
   const metrics = createApiMetrics(registry)
   const queue = new QueueView(videoLister(temporal.client), log)
   const nodes = new Nodes(store, log)
-  const uploads = new Slots(settings.MAX_UPLOADS)
+  const uploads = new UploadPlaces({ places: settings.MAX_UPLOADS, perAddress: settings.UPLOADS_PER_ADDRESS })
   observeQueue(registry, queue)
   observeUploadSlots(registry, uploads)
   // Uploads that were cut remove what they had stored.
@@ -62,6 +64,8 @@ await runProgram('api', shape, async (program) => {
       metrics,
     },
     uploads,
+    trusted: new TrustedProxies(settings.TRUSTED_PROXIES ?? []),
+    allowedHosts: settings.ALLOWED_HOSTS ?? [],
     reader: new VideoReader(temporal.client),
     queue,
     nodes,
@@ -70,7 +74,7 @@ await runProgram('api', shape, async (program) => {
     signal,
   })
   const { API_HOST: host, API_PORT: port } = settings
-  await using api = await startServer(app, { host, port, graceMs }).catch((error: unknown) => {
+  await using api = await startServer(app, { host, port, graceMs, log }).catch((error: unknown) => {
     const wish = { part: 'the API', variable: 'API_PORT', port, host, hostVariable: 'API_HOST' }
     throw new StartProblem(listenProblem(wish, error), { cause: error })
   })

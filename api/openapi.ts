@@ -76,7 +76,12 @@ function refusals(...listed: ProblemWord[]): ZodOpenApiOperationObject['response
   )
 }
 
-const anywhere = ['malformed_request', 'internal', 'unavailable', 'headers_too_large', 'method_not_allowed'] as const
+const anywhere = [
+  ...(['malformed_request', 'host_not_allowed', 'internal', 'unavailable'] as const),
+  ...(['headers_too_large', 'method_not_allowed'] as const),
+] as const
+/** Of what changes something. */
+const changing = [...anywhere, 'cross_site_request'] as const
 
 const paths: ZodOpenApiPathsObject = {
   '/v1/videos': {
@@ -109,7 +114,7 @@ const paths: ZodOpenApiPathsObject = {
           },
         },
         ...refusals(
-          ...anywhere,
+          ...changing,
           ...([
             'missing_parameter',
             'invalid_parameter',
@@ -134,7 +139,7 @@ const paths: ZodOpenApiPathsObject = {
       operationId: 'deleteVideo',
       summary: 'Delete a video and all of its files',
       requestParams: { path: z.object({ video_id: videoId }) },
-      responses: { '200': video, ...refusals(...anywhere, 'not_found', 'video_is_processing') },
+      responses: { '200': video, ...refusals(...changing, 'not_found', 'video_is_processing') },
     },
   },
   '/v1/videos/{video_id}/cancel': {
@@ -144,7 +149,7 @@ const paths: ZodOpenApiPathsObject = {
       description:
         'The video stays, with status `error`, `error` and `error_code` `cancelled`, until it is deleted or expires. Cancelling it again is answered alike.',
       requestParams: { path: z.object({ video_id: videoId }) },
-      responses: { '200': video, ...refusals(...anywhere, 'not_found', 'video_is_over') },
+      responses: { '200': video, ...refusals(...changing, 'not_found', 'video_is_over') },
     },
   },
   '/v1/videos/{video_id}/content': {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
+import { Pace } from './pace.js'
 import { Problem, unavailable } from './problems.js'
 
 /** How long a body may keep us waiting, and how large it may be. Node's own requestTimeout would cut off honest large uploads. */
@@ -23,6 +24,13 @@ export const usualPatience: Patience = {
   maxBytes: 901_048_576,
 }
 
+export type Pouring = {
+  patience: Patience
+  signal: AbortSignal
+  /** Told whether the body is arriving, and how fast, where others may need its place. */
+  upload?: { isArriving: boolean; readonly pace: Pace } | undefined
+}
+
 /** The client left before its request was answered: nobody is there to read an answer. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone'
@@ -37,12 +45,13 @@ export class ClientGone extends Error {
 export async function pourBody(
   req: IncomingMessage,
   parser: Writable,
-  patience: Patience,
-  signal: AbortSignal,
+  { patience, signal, upload }: Pouring,
 ): Promise<number> {
   signal.throwIfAborted()
   let total = 0
-  const pace = new Pace(patience)
+  const whole = new Pace(patience.windowMs)
+  const paces = [whole, ...(upload === undefined ? [] : [upload.pace])]
+  const isTooSlow = (): boolean => (whole.bytesPerSecond() ?? Infinity) < patience.bytesPerSecond
   let silence: NodeJS.Timeout | undefined
   const off: (() => void)[] = []
   try {
@@ -52,7 +61,7 @@ export async function pourBody(
         off.push(() => emitter.off(event, listener as () => void))
       }
       const waitForSender = (): void => {
-        pace.waiting()
+        for (const pace of paces) pace.waiting()
         clearTimeout(silence)
         silence = setTimeout(() => reject(tooSlow()), patience.idleMs)
       }
@@ -64,8 +73,9 @@ export async function pourBody(
 
       on(req, 'data', (chunk: Buffer) => {
         total += chunk.length
+        for (const pace of paces) pace.waited(chunk.length)
         if (total > patience.maxBytes) reject(bodyTooLarge(patience.maxBytes))
-        else if (pace.isTooSlow(chunk.length)) reject(tooSlow())
+        else if (isTooSlow()) reject(tooSlow())
         else if (parser.write(chunk)) waitForSender()
         else {
           req.pause()
@@ -84,10 +94,12 @@ export async function pourBody(
       const aborted = (): void => reject(signal.reason as Error)
       signal.addEventListener('abort', aborted, { once: true })
       off.push(() => signal.removeEventListener('abort', aborted))
+      if (upload !== undefined) upload.isArriving = true
       waitForSender()
     })
   } finally {
     clearTimeout(silence)
+    if (upload !== undefined) upload.isArriving = false
     for (const remove of off) remove()
     // A late error of the connection concerns nobody any more, and must not end the process.
     req.on('error', () => undefined)
@@ -103,30 +115,4 @@ export function bodyTooLarge(limit: number): Problem {
 
 function tooSlow(): Problem {
   return new Problem('too_slow', 'the request body arrives too slowly')
-}
-
-/** Bytes against the time spent waiting for them. */
-class Pace {
-  readonly #patience: Patience
-  #since = 0
-  #waitedMs = 0
-  #bytes = 0
-
-  constructor(patience: Patience) {
-    this.#patience = patience
-  }
-
-  waiting(): void {
-    this.#since = performance.now()
-  }
-
-  isTooSlow(bytes: number): boolean {
-    this.#waitedMs += performance.now() - this.#since
-    this.#bytes += bytes
-    if (this.#waitedMs < this.#patience.windowMs) return false
-    const slow = this.#bytes < (this.#patience.bytesPerSecond * this.#waitedMs) / 1000
-    this.#waitedMs = 0
-    this.#bytes = 0
-    return slow
-  }
 }

@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, Request, Response } from 'express'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ClientGone } from './pour-body.js'
 import { Problem } from './problems.js'
-import { requestLog } from './request-log.js'
+import { logProblem, requestLog } from './request-log.js'
 
 /** How much of a refused body is still read, so that the sender gets to see the refusal. */
 const drainBytes = 1024 * 1024
@@ -15,6 +15,7 @@ export const answerProblem: ErrorRequestHandler = async (error: unknown, req, re
     return
   }
   const problem = problemOf(error)
+  logProblem(res, problem)
   if (problem.status >= 500) {
     requestLog(res)[problem.word === 'internal' ? 'error' : 'warn']({ err: error }, 'request failed')
   }

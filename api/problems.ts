@@ -15,6 +15,8 @@ export const problems = {
     meaning: 'a file is of the wrong kind, broken, empty, silent, too short, too long or too large in pixels',
   },
   video_is_processing: { status: 400, meaning: 'a video that is being processed cannot be deleted' },
+  cross_site_request: { status: 403, meaning: 'a page of another site asked for something that changes videos' },
+  host_not_allowed: { status: 403, meaning: 'the Host header is a name that ALLOWED_HOSTS does not list' },
   not_found: { status: 404, meaning: 'no such video, or no such address' },
   method_not_allowed: { status: 405, meaning: 'the address exists, but not with this method; see the Allow header' },
   too_slow: { status: 408, meaning: 'the body arrives too slowly, or has stopped arriving' },

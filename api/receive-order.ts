@@ -17,9 +17,13 @@ import type { Patience } from './pour-body.js'
 import { Problem, unavailable } from './problems.js'
 import { readParameters } from './read-parameters.js'
 import { inputStorer, type StoredInput } from './store-input.js'
+import type { Upload } from './upload-places.js'
 import { within } from './within.js'
 
 const smallObjectMs = 4_000
+
+/** Who sends the order: whether it still does, and the place that its upload has. */
+export type Sender = { signal: AbortSignal; upload: Upload }
 
 export type Receiving = {
   store: ObjectStore
@@ -36,12 +40,13 @@ export async function receiveOrder(
   req: IncomingMessage,
   videoId: string,
   { store, patience, checking, metrics }: Receiving,
-  signal: AbortSignal,
+  { signal: left, upload }: Sender,
 ): Promise<Received> {
+  const signal = AbortSignal.any([left, upload.signal])
   const stop = metrics.uploads.startTimer()
   let outcome: 'stored' | 'refused' = 'refused'
   try {
-    const form = await readForm(req, { storeFile: inputStorer(store, videoId), patience, signal })
+    const form = await readForm(req, { storeFile: inputStorer(store, videoId), patience, signal, upload })
     metrics.uploadBytes.inc(form.bytes)
     // Parameters before files: they cost nothing to check.
     const parameters = readParameters(form.texts)

@@ -2,6 +2,7 @@ import { createServer, IncomingMessage, type Server, ServerResponse, STATUS_CODE
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Express, Request, Response } from 'express'
+import type { Log } from '../infra/log.js'
 import { Problem } from './problems.js'
 
 export type ApiServer = AsyncDisposable & { port: number; server: Server }
@@ -11,6 +12,7 @@ export type ServerOptions = {
   port: number
   /** How long requests in flight may take to end once the server stops. */
   graceMs: number
+  log: Log
 }
 
 /**
@@ -18,7 +20,7 @@ export type ServerOptions = {
  * there are any, new ones are still answered: the application refuses what takes long, and a load balancer that has not
  * noticed yet hears so instead of being refused a connection.
  */
-export async function startServer(app: Express, { host, port, graceMs }: ServerOptions): Promise<ApiServer> {
+export async function startServer(app: Express, { host, port, graceMs, log }: ServerOptions): Promise<ApiServer> {
   const answering = new Set<ServerResponse>()
   let isStopping = false
   const handle = (req: IncomingMessage, res: ServerResponse): void => {
@@ -43,6 +45,7 @@ export async function startServer(app: Express, { host, port, graceMs }: ServerO
       keepAliveTimeout: 65_000, // longer than the usual proxy's, so that the proxy closes first
       connectionsCheckingInterval: 5_000,
       maxHeaderSize: 16 * 1024,
+      requireHostHeader: false, // the application refuses in JSON, where Node would without a word
     },
     handle,
   )
@@ -55,7 +58,19 @@ export async function startServer(app: Express, { host, port, graceMs }: ServerO
     const headers = { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }
     res.writeHead(problem.status, { ...headers, connection: 'close' }).end(body)
   })
-  server.on('clientError', answerClientError)
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const problem = problemOf(error.code)
+    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
+    else refuse(socket, problem)
+    const { remoteAddress: peer, bytesRead: received } = socket
+    log.debug(
+      { event: 'malformed', status: problem.status, type: problem.word, code: error.code, peer, received },
+      'no request',
+    )
+  })
+  server.on('connect', (_req, socket: Socket) => {
+    refuse(socket, new Problem('method_not_allowed', 'CONNECT is not possible here: this is no proxy'))
+  })
   server.listen(port, host)
   await once(server, 'listening')
   return {
@@ -107,12 +122,7 @@ function messageClasses(app: Express) {
 }
 
 /** What Node could not read as HTTP never becomes a request; its answer is written by hand. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return
-  }
-  const problem = problemOf(error.code)
+function refuse(socket: Socket, problem: Problem): void {
   const body = JSON.stringify(problem.body)
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +

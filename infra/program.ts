@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client'
 import type { z } from 'zod'
 import { type Health, startAdminServer } from './admin-server.js'
-import { createLog, type Log } from './log.js'
+import { consoleToLog, createLog, type Log } from './log.js'
 import { createMetrics } from './metrics.js'
 import { settingWarnings } from './setting-warnings.js'
 import { BadSettings, readSettings, telemetrySettings } from './settings.js'
@@ -36,6 +36,7 @@ export async function runProgram<S extends Shape>(
   process.umask(0o077) // whatever it writes, temporary files as well, is this user's alone
   const { settings, warnings } = settingsOrExit(shape)
   const log = createLog({ program: name, level: settings.LOG_LEVEL })
+  consoleToLog(log)
   for (const warning of warnings) log.warn({ event: 'setting' }, warning)
   const stopping = new AbortController()
   const fatal = (err: unknown): never => {

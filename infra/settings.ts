@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs'
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { z } from 'zod'
 
@@ -28,6 +29,25 @@ const program = (fallback: string) =>
     .string()
     .refine((path) => !path.includes('/') || isAllowed(path, constants.X_OK), 'there is no such program')
     .default(fallback)
+/** Several values, separated by commas; each is checked. */
+const list = (isGood: (item: string) => boolean, problem: string) =>
+  z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .refine((items) => items.every(isGood), problem)
+    .optional()
+
+/** `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`. */
+function isAddressOrRange(text: string): boolean {
+  const [address = '', bits = '0', ...more] = text.split('/')
+  const family = isIP(address)
+  return family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32)
+}
 
 export const s3Settings = {
   S3_ENDPOINT: z
@@ -75,7 +95,16 @@ export const apiSettings = {
   API_PORT: port(9389).describe('REST API'),
   VIDEO_MAX_SECONDS: count(600, 1, 86_400).describe('longest voice, seconds'),
   VIDEO_RETENTION_DAYS: amount(30, 3650).describe('how long a finished video is kept'),
+  ALLOWED_HOSTS: list(
+    (item) => /^(\*|\.?[\w-]+(\.[\w-]+)*\.?(:\d{1,5})?)$/.test(item),
+    'must be names, such as video.example.com, .example.com or *, separated by commas',
+  ).describe('names under which browsers may reach the API, beside `localhost` and IP addresses'),
+  TRUSTED_PROXIES: list(
+    isAddressOrRange,
+    'must be IP addresses or ranges, such as 10.0.0.0/8, separated by commas',
+  ).describe('proxies whose `X-Forwarded-For` and `X-Forwarded-Host` count'),
   MAX_UPLOADS: count(16, 1, 1000).describe('uploads at once; more get a 503'),
+  UPLOADS_PER_ADDRESS: count(4, 1, 1000).describe('of these, what one client address keeps while others want in'),
   UPLOAD_BUFFER_MIB: count(256, 32, 16_384).describe('memory for all uploads together, MiB'),
 }
 

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client'
 import type { ApiParts } from '../api/api-parts.js'
 import { createApp } from '../api/app.js'
+import { TrustedProxies } from '../api/client-address.js'
 import { createApiMetrics } from '../api/metrics.js'
 import { Nodes } from '../api/nodes.js'
 import { type Patience, usualPatience } from '../api/pour-body.js'
@@ -10,6 +11,7 @@ import { QueueView } from '../api/queue-view.js'
 import type { Readiness } from '../api/readiness.js'
 import { startServer } from '../api/server.js'
 import { Slots } from '../api/slots.js'
+import { UploadPlaces } from '../api/upload-places.js'
 import { VideoReader } from '../api/video-reader.js'
 import type { VideoMemo } from '../workflows/video.js'
 import { ffmpegPath } from './api-media.js'
@@ -71,7 +73,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
       }),
     },
   } as unknown as Client
-  const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' })
+  const log = parts?.log ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' })
   const metrics = createApiMetrics(new Registry())
   const nothing = async function* () {}
   const stopping = new AbortController()
@@ -87,7 +89,9 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
       patience: { ...usualPatience, ...patience },
       checking: { store, ffmpegPath: ffmpegPath(), maxSeconds: 20, slots: new Slots(2) },
     },
-    uploads: new Slots(uploads),
+    uploads: new UploadPlaces({ places: uploads, perAddress: 4 }),
+    trusted: new TrustedProxies([]),
+    allowedHosts: [],
     reader: new VideoReader(client),
     queue: new QueueView({ unfinished: nothing, changedSince: nothing }, log),
     nodes,
@@ -96,7 +100,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
     signal: stopping.signal,
     ...parts,
   })
-  const server = await startServer(app, { host: '127.0.0.1', port: 0, graceMs: 5_000 })
+  const server = await startServer(app, { host: '127.0.0.1', port: 0, graceMs: 5_000, log })
   return {
     url: `http://127.0.0.1:${server.port}`,
     port: server.port,

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { request } from 'node:http'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorSchema, readinessSchema } from '../api/openapi.js'
 import { type VideoAnswer, videoSchema } from '../api/video-schema.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
 import { picture, toneWav } from './api-media.js'
+import { startApiProcess } from './api-process.js'
 import { testStack } from './stack.js'
 
 const { apiUrl, s3 } = testStack()
@@ -111,4 +114,19 @@ test('a refused order leaves nothing in the bucket', async () => {
   form.append('input_reference', new Blob([Buffer.from('no picture')]), 'ref.png')
   const answer = await fetch(`${apiUrl}/v1/videos`, { method: 'POST', body: form })
   assert.deepEqual(await refusal(answer), [400, 'invalid_file'])
+})
+
+test('an API knows the names and the proxies of its settings', async () => {
+  const settings = { ALLOWED_HOSTS: 'video.example.com', TRUSTED_PROXIES: '127.0.0.1' }
+  await using api = await startApiProcess(testStack(), settings)
+  const statusOf = async (headers: Record<string, string>) => {
+    const sent = request(`${api.url}/healthz`, { headers, agent: false }).end()
+    const [res] = await once(sent, 'response')
+    res.resume()
+    return res.statusCode
+  }
+  assert.equal(await statusOf({ host: 'video.example.com' }), 200)
+  assert.equal(await statusOf({ host: 'evil.example' }), 403)
+  assert.equal(await statusOf({ 'x-forwarded-host': 'video.example.com', host: 'inner' }), 200)
+  assert.equal(await statusOf({ 'x-forwarded-host': 'evil.example' }), 403)
 })

@@ -37,7 +37,7 @@ async function assertNothingLeft(api: TestApi) {
 }
 
 const head = (length: number | string, more = '') =>
-  `POST /v1/videos HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n${more}\r\n`
+  `POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n${more}\r\n`
 const filePart = `--b\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n`
 
 /** Writes raw bytes and gives back everything that is answered until the connection ends. */
@@ -130,6 +130,29 @@ test('whatever is wrong with an order, it is said by name and nothing is left', 
   await assertRefused(api, await post(api, two), 400, 'invalid_file') // add: 20.5 s together
 })
 
+test('text that is not what its charset says is a 400 that names the part, and leaves nothing', async () => {
+  await using api = await startTestApi()
+  const part = (more: string, bytes: string) => [
+    `--b\r\nContent-Disposition: form-data; name="prompt"${more}\r\n\r\n`,
+    Buffer.from(bytes, 'hex'),
+    '\r\n--b--\r\n',
+  ]
+  const charset = (name: string) => `\r\nContent-Type: text/plain; charset=${name}`
+  for (const [more, bytes] of [
+    [charset('utf-7'), '61'],
+    [charset('gb18030'), 'ff'],
+    ['', 'd2bbb8f6'],
+    ['', '6100'],
+  ] as const) {
+    const pieces = part(more, bytes)
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+    const answer = await raw(api, head(length, 'Connection: close\r\n'), ...pieces)
+    const body = jsonOf(answer)
+    assert.equal(body.error.param, 'prompt')
+    await assertRefused(api, { status: statusOf(answer), body }, 400, 'invalid_parameter')
+  }
+})
+
 test('the wrong kind of body is refused by its headers', async () => {
   await using api = await startTestApi({ patience: { maxBytes: 1_000_000 } })
   const json = await post(api, '{}', { 'content-type': 'application/json' })
@@ -214,7 +237,7 @@ test('too many parts, a huge header and a wrong length each get their refusal', 
   const many = new FormData()
   for (let i = 0; i < 10_000; i++) many.append('user', 'x')
   await assertRefused(api, await post(api, many), 413, 'too_large')
-  const huge = await raw(api, `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(20_000)}\r\n\r\n`)
+  const huge = await raw(api, `GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ${'a'.repeat(20_000)}\r\n\r\n`)
   assert.deepEqual([statusOf(huge), jsonOf(huge).error.type], [431, 'headers_too_large'])
   const partHead = `--b\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`
   const header = await raw(api, head(partHead.length, 'Connection: close\r\n'), partHead)

@@ -171,7 +171,7 @@ export class ChaosUsers implements AsyncDisposable {
     const type = whole.headers.get('content-type') ?? ''
     const body = Buffer.from(await whole.arrayBuffer())
     const { hostname, port } = new URL(this.#options.http.url)
-    const head = `POST /v1/videos HTTP/1.1\r\nHost: x\r\nIdempotency-Key: ${key}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`
+    const head = `POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: ${key}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`
     await new Promise<void>((resolve) => {
       const socket = connect(Number(port), hostname)
       socket.once('error', () => resolve()) // the API is away: broken as well

@@ -18,6 +18,7 @@ import { PortsTaken, takePorts } from '../infra/stack/ports.js'
 import { readStackSettings } from '../infra/stack/stack-settings.js'
 import { PartFailed, PartRefused } from '../infra/stack/supervised-part.js'
 import { Supervisor } from '../infra/stack/supervisor.js'
+import { readLogs } from './log-files.js'
 
 const readyLine = `console.log(JSON.stringify({ level: 'info', msg: 'up', event: 'ready' }))`
 
@@ -73,6 +74,24 @@ test('a part that dies is started again, and the reason is shown', async (contex
   await until('ready again', () => shown.includes('fragile ready again'))
   assert.notEqual(parts.pids.fragile, first)
   assert.match(shown.join('\n'), /fragile killed by SIGKILL; starting it again in 0\.5 s/)
+})
+
+test('the log of a part is JSON, whatever the part writes', async (context) => {
+  const logDir = folder(context)
+  const parts = new Supervisor({ logDir, show() {} })
+  {
+    await using _parts = parts
+    await parts.start(part('wordy', `console.log('plain "words"'); ${readyLine}; setInterval(() => {}, 1000)`))
+  }
+  const lines = readLogs(logDir).get('wordy.log') ?? []
+  assert.deepEqual(
+    lines.map(({ program, event, msg }) => [program, event, msg]),
+    [
+      ['stack', 'starting', 'starting wordy'],
+      ['wordy', undefined, 'plain "words"'],
+      [undefined, 'ready', 'up'],
+    ],
+  )
 })
 
 test('a part that never comes up fails the start with its own last words', async (context) => {

@@ -61,6 +61,26 @@ test('a failing part shows in the health with its reason', async () => {
   assert.deepEqual(await once(child, 'exit'), [0, null])
 })
 
+test('what libraries and Node itself would print is in the log, as JSON', async () => {
+  const child = start(
+    `console.warn('a library %s', 'warns'); console.log({ a: 1 }); process.emitWarning('old'); ${untilStopped}`,
+    {
+      LOG_LEVEL: 'debug',
+    },
+  )
+  let printed = ''
+  child.stderr?.on('data', (chunk) => (printed += String(chunk)))
+  const seen = await lines(child, 'ready')
+  child.kill('SIGTERM')
+  await once(child, 'close')
+  const told = seen.filter(({ event }) => event === 'console').map(({ level, msg }) => [level, msg])
+  assert.deepEqual(told, [
+    ['warn', 'a library warns'],
+    ['debug', '{ a: 1 }'],
+  ])
+  assert.equal(printed, '')
+})
+
 test('wrong settings stop the start with a text to read', async () => {
   const child = start('', { S3_ENDPOINT: 'nonsense', LOG_LEVEL: 'loud' })
   let text = ''

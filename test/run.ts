@@ -15,6 +15,7 @@ import { type Stack, startStack } from '../infra/stack/stack.js'
 import { freePorts } from '../infra/stack/stack-settings.js'
 import { stopSignals } from '../infra/stack/stop-signals.js'
 import { showNothing } from '../infra/stack/terminal.js'
+import { readLogs } from './log-files.js'
 import { processesOf } from './run/leftovers.js'
 import { Steps } from './run/steps.js'
 import type { TestStack } from './stack.js'
@@ -73,6 +74,8 @@ async function testOn(starting: Promise<Stack>): Promise<void> {
     const left = processesOf(dataDir)
     if (left.length > 0) throw new Error(`processes of the stack are left:\n${left.join('\n')}`)
   })
+  // Whatever the tests did to it.
+  await steps.time('its logs are JSON', () => Promise.resolve(readLogs(stack.logDir)))
   if (passed) rmSync(dataDir, { recursive: true, force: true })
   else console.log(`logs of the stack: ${stack.logDir}`)
 }

@@ -45,6 +45,20 @@ test('all mistakes are told at once, each with its value, its meaning and an exa
   )
 })
 
+test('lists are separated by commas, and each item is checked', () => {
+  const lists = { ALLOWED_HOSTS: 'video.example.com:8443, .example.com,*', TRUSTED_PROXIES: '10.0.0.0/8, fd00::1' }
+  const read = readSettings(lists, apiSettings)
+  assert.deepEqual(read.ALLOWED_HOSTS, ['video.example.com:8443', '.example.com', '*'])
+  assert.deepEqual(read.TRUSTED_PROXIES, ['10.0.0.0/8', 'fd00::1'])
+  assert.equal(readSettings({}, apiSettings).ALLOWED_HOSTS, undefined)
+  for (const wrong of ['http://a', 'a b', 'a/b', '*.a', 'a:port']) {
+    assert.throws(() => readSettings({ ALLOWED_HOSTS: `a, ${wrong}` }, apiSettings), /ALLOWED_HOSTS=a, .*must be names/)
+  }
+  for (const wrong of ['proxy', '10.0.0', '10.0.0.0/33', '::/129', '10.0.0.1/', '10.0.0.1/8/8', '10.0.0.1:80']) {
+    assert.throws(() => readSettings({ TRUSTED_PROXIES: wrong }, apiSettings), /TRUSTED_PROXIES=.*must be IP addresses/)
+  }
+})
+
 test('variables of other programs do not matter', () => {
   assert.deepEqual(readSettings({ API_PORT: 'http', HOME: '/root' }, telemetrySettings), {
     LOG_LEVEL: 'info',

@@ -98,7 +98,7 @@ export class SupervisedPart {
     const said = new Promise<'ready' | 'refused'>((resolve) => {
       this.#onEvent = resolve
     })
-    this.#log.line(`--- ${new Date().toISOString()} starting ${this.part.command}`)
+    this.#log.line(jsonLine({ event: 'starting', command: this.part.command, msg: `starting ${this.part.name}` }))
     this.#words = new LastWords()
     let run: PartProcess
     try {
@@ -125,8 +125,9 @@ export class SupervisedPart {
 
   #read(line: string): void {
     if (line.trim() === '') return
-    this.#log.line(line)
     const read = readLogLine(line)
+    // MinIO and Temporal have words of their own: the file is JSON all the same.
+    this.#log.line(read === undefined ? jsonLine({ program: this.part.name, msg: line }) : line)
     this.#words.hear(read ?? line)
     if (read?.event === 'ready' || read?.event === 'refused') this.#onEvent?.(read.event)
     // A refusal is shown whole where it ends the start.
@@ -137,6 +138,10 @@ export class SupervisedPart {
   #say(line: string): void {
     this.#show(this.part.name, line)
   }
+}
+
+function jsonLine(fields: object): string {
+  return JSON.stringify({ level: 'info', time: new Date().toISOString(), program: 'stack', ...fields })
 }
 
 async function untilAnswered(probe: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<'ready'> {
