@@ -30,9 +30,9 @@ export const parametersSchema = z.object({
   fps: fromText(z.int().min(8).max(60).default(24)).describe('Frames per second of the file.'),
   shift: fromText(z.number().gt(0).max(20).default(usual.shift)).describe('Shift of the noise schedule.'),
   steps: fromText(z.int().min(1).max(100).default(usual.steps)).describe('Denoising steps per chunk of 81 frames.'),
-  seed: fromText(z.int().min(-1).max(4_294_967_295).default(42)).describe(
-    'Same seed and same order, same video; -1 draws one, which the x-video-seed header of the answer tells.',
-  ),
+  seed: fromText(z.int().min(-1).max(4_294_967_295).default(42))
+    .meta({ format: 'int64' })
+    .describe('Same seed and same order, same video; -1 draws one, which the x-video-seed header of the answer tells.'),
   guide_scale: fromText(z.number().min(0).max(20).default(usual.guide_scale)).describe(
     'How strongly the prompt drives the picture.',
   ),
