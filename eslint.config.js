@@ -9,7 +9,7 @@ const onlyTypesFromOutside = {
 }
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'gaudi-runner/generated', '.data'] },
+  { ignores: ['dist', 'node_modules', 'gaudi-runner/generated', '.data', 'examples/clients'] },
   {
     files: ['**/*.ts'],
     languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },

@@ -29,6 +29,7 @@ const addresses: readonly (readonly [path: string, allow: string])[] = [
   ['/openapi.json', 'GET, HEAD'],
   ['/docs', 'GET, HEAD'],
   ['/docs/:file', 'GET, HEAD'],
+  ['/', 'GET, HEAD'],
 ]
 
 /** The whole REST API as an Express application: routes, and one place where every error becomes an answer. */
@@ -57,7 +58,7 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   app.use(serviceRoutes(parts.readiness, parts.signal))
   const document = openApiDocument()
   app.get('/openapi.json', (_req, res) => res.json(document))
-  app.use('/docs', docsPage())
+  app.use(docsPage())
   for (const [path, allow] of addresses) app.all(path, refuseMethod(allow))
   app.use((req) => {
     throw new Problem('not_found', `there is nothing at ${req.method} ${req.path.slice(0, 200)}`)

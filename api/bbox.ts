@@ -18,7 +18,6 @@ export const bboxSchema = z
     return z.NEVER
   })
   .optional()
-  .meta({ contentMediaType: 'application/json' })
   .describe(
     `Two voices: where each one’s person is, as ${bboxRule}. x and y are the upper left corner; the origin is the upper left corner of the ` +
       'reference as it is displayed, after its EXIF orientation. What no box covers is background. Each box must cover a token ' +

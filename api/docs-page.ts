@@ -1,17 +1,43 @@
 import { dirname } from 'node:path'
 import { createRequire } from 'node:module'
-import express, { Router } from 'express'
+import { Router } from 'express'
 
-const script = `window.onload = () => SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true })`
+/**
+ * Swagger UI fills each field with an example, made up where there is none, and sends what is in a field; it even sends empty ones
+ * unless a box below each is unticked. In this page's copy of the document whatever may be left out has an empty example, and
+ * the boxes are gone: what is not touched is not sent.
+ */
+const script = `const untouchedFieldsAreNotSent = () => ({
+  components: { ParameterIncludeEmpty: () => null },
+  statePlugins: { spec: { wrapActions: { updateJsonSpec: (update) => (document) => {
+    const { properties, required } = document.components.schemas.VideoOrder
+    for (const [name, property] of Object.entries(properties)) {
+      if (required.includes(name)) continue
+      const [example] = property.examples ?? []
+      if (example !== undefined) property.description += ' Example: \`' + example + '\`.'
+      delete property.examples
+      property.example = ''
+    }
+    return update(document)
+  } } } },
+})
+window.onload = () => SwaggerUIBundle({
+  url: '../openapi.json',
+  dom_id: '#docs',
+  deepLinking: true,
+  plugins: [untouchedFieldsAreNotSent],
+})
+`
 const page = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Text2Video API</title>
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="favicon-32x32.png">
+<link rel="stylesheet" href="swagger-ui.css">
 <div id="docs"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="swagger-ui-bundle.js"></script>
+<script src="start.js"></script>
 </html>
 `
 
@@ -21,22 +47,31 @@ const policy = [
   "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 ].join('; ')
 
-/** GET /docs: Swagger UI over /openapi.json, from the installed package, so that it works without the internet. */
+/**
+ * GET /docs/: Swagger UI over /openapi.json, from the installed package, so that it works without the internet. Its addresses are
+ * relative to a path that ends in a slash, to which / and /docs lead: so it works under a proxy's path prefix, which nothing here
+ * knows.
+ */
 export function docsPage(): Router {
   const assets = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
-  const router = Router()
-  router.use((_req, res, next) => {
+  const router = Router({ strict: true })
+  router.get(['/', '/docs'], (_req, res) => {
+    res.redirect('docs/')
+  })
+  router.use('/docs/', (_req, res, next) => {
     res.set('content-security-policy', policy)
     next()
   })
-  router.get('/', (_req, res) => {
+  router.get('/docs/', (_req, res) => {
     res.type('html').send(page)
   })
-  router.get('/start.js', (_req, res) => {
+  router.get('/docs/start.js', (_req, res) => {
     res.type('js').send(script)
   })
-  for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js']) {
-    router.get(`/${name}`, express.static(assets, { index: false, redirect: false, maxAge: '1h' }))
+  for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png']) {
+    router.get(`/docs/${name}`, (_req, res) => {
+      res.sendFile(name, { root: assets, maxAge: '1h' })
+    })
   }
   return router
 }

@@ -184,13 +184,18 @@ class CollectedParts<T> {
   }
 }
 
+/** Orders with openai 2 and 3 as it stands here, once it names real files: `post` alone would send JSON, and loses its files. */
+const openaiPython =
+  'client.post("/videos", cast_to=object, body={"prompt": "A person speaks"}, ' +
+  'files=[("input_reference", open("PICTURE", "rb")), ("audio[]", open("VOICE", "rb"))], ' +
+  'options={"headers": {"Content-Type": "multipart/form-data"}})'
+
 /** What openai-python's extra_body makes of a file: three text parts. */
 function textForFile(param: string): Problem {
-  const field = param === 'audio' ? 'audio[]' : param
   return new Problem(
     'invalid_parameter',
-    `'${param}' must be a file, but a text part was sent. With curl: -F "${param}=@FILE"; with openai-python: ` +
-      `client.post("/videos", files=[("${field}", …)]) instead of extra_body`,
+    `'${param}' must be a file, but a text part was sent. With curl: -F "${param}=@FILE"; ` +
+      `with openai-python, whose extra_body sends no files: ${openaiPython}`,
     { param },
   )
 }

@@ -1,7 +1,13 @@
 import { z } from 'zod'
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
-import { fileLimits, formatsOf } from './file-kinds.js'
-import { parametersSchema } from './parameters.js'
+import {
+  createDocument,
+  type oas31,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiOverrideContext,
+  type ZodOpenApiPathsObject,
+} from 'zod-openapi'
+import { problemExample, videoExamples } from './openapi-examples.js'
+import { orderSchema } from './order-schema.js'
 import { problems, type ProblemWord } from './problems.js'
 import { videoSchema } from './video-schema.js'
 
@@ -12,7 +18,7 @@ export const errorSchema = z
   .strictObject({
     error: z.strictObject({
       message: z.string(),
-      type: z.enum(words),
+      type: z.enum(words).meta({ override: openWords }),
       param: z.string().nullable().describe('The parameter that it is about.'),
       code: z
         .string()
@@ -33,24 +39,18 @@ export const readinessSchema = z
   })
   .meta({ id: 'Readiness' })
 
-/** A file in a form; its bytes decide what it is, whatever its name and type header say. */
-const file = (description: string) =>
-  z.string().meta({ override: { type: 'string', contentMediaType: 'application/octet-stream' }, description })
-
-const orderSchema = z
-  .object({
-    input_reference: file(
-      `The reference: ${formatsOf.reference} (${fileLimits.picture / 1e6} or ${fileLimits.video / 1e6} MB).`,
-    ),
-    audio: file(
-      `A voice: ${formatsOf.voice} (${fileLimits.voice / 1e6} MB). Sent twice for two voices; \`audio[]\` means the same.`,
-    ),
-    ...parametersSchema.shape,
-  })
-  .meta({ id: 'VideoOrder' })
+/** Words are added with time: a client that knows only today's must not refuse an answer for a new one. */
+function openWords({ jsonSchema }: { jsonSchema: oas31.SchemaObject }): void {
+  delete jsonSchema.enum
+  jsonSchema.description = `What is wrong, in a word. New ones may come; so far: ${words.map((word) => `\`${word}\``).join(', ')}.`
+  Object.assign(jsonSchema, { 'x-extensible-enum': words })
+}
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
-const video = { description: 'The video.', content: json(videoSchema) }
+const video = (example: keyof typeof videoExamples) => ({
+  description: 'The video.',
+  content: { 'application/json': { schema: videoSchema, example: videoExamples[example] } },
+})
 const note = {
   'x-video-note': {
     description:
@@ -59,22 +59,28 @@ const note = {
   },
 } as const
 const videoId = z.string().describe('The id from the answer of the order.')
-const binary = z.string().meta({ override: { type: 'string', contentMediaType: 'video/mp4' } })
+const mp4 = { 'video/mp4': { schema: { type: 'string', format: 'binary', contentMediaType: 'video/mp4' } } } as const
 
 /** The answers for these problems, by status. */
 function refusals(...listed: ProblemWord[]): ZodOpenApiOperationObject['responses'] {
-  const meanings = new Map<number, string[]>()
-  for (const word of listed) {
-    const { status, meaning } = problems[word]
-    meanings.set(status, [...(meanings.get(status) ?? []), `\`${word}\`: ${meaning}`])
-  }
+  const statuses = new Set(listed.map((word) => problems[word].status))
   return Object.fromEntries(
-    [...meanings].map(([status, same]) => [
-      String(status),
-      { description: same.join('; '), content: json(errorSchema) },
-    ]),
+    [...statuses].map((status) => {
+      const same = listed.filter((word) => problems[word].status === status)
+      const description = same.map((word) => `\`${word}\`: ${problems[word].meaning}`).join('; ')
+      const examples = Object.fromEntries(same.map((word) => [word, { value: problemExample(word) }]))
+      return [String(status), { description, content: { 'application/json': { schema: errorSchema, examples } } }]
+    }),
   )
 }
+
+/** What can be done next with the video of an answer, for clients that follow links. */
+const links = Object.fromEntries(
+  ['getVideo', 'downloadVideo', 'cancelVideo', 'deleteVideo'].map((operationId) => [
+    operationId,
+    { operationId, parameters: { video_id: '$response.body#/id' } },
+  ]),
+)
 
 const anywhere = [
   ...(['malformed_request', 'host_not_allowed', 'internal', 'unavailable'] as const),
@@ -87,6 +93,7 @@ const paths: ZodOpenApiPathsObject = {
   '/v1/videos': {
     post: {
       operationId: 'createVideo',
+      tags: ['videos'],
       summary: 'Order a video',
       description:
         'Parts may come in any order; unknown ones are refused. Nothing is started before everything is stored and valid. ' +
@@ -100,12 +107,16 @@ const paths: ZodOpenApiPathsObject = {
             .describe('A text of your own for this order. The same key with another request is a 422.'),
         }),
       },
-      requestBody: { required: true, content: { 'multipart/form-data': { schema: orderSchema } } },
+      requestBody: {
+        required: true,
+        content: { 'multipart/form-data': { schema: { $ref: '#/components/schemas/VideoOrder' } } },
+      },
       responses: {
         '200': {
-          ...video,
+          ...video('queued'),
+          links,
           headers: {
-            'x-video-seed': { description: 'The seed that is used.', schema: { type: 'integer' } },
+            'x-video-seed': { description: 'The seed that is used.', schema: { type: 'integer', format: 'int64' } },
             'idempotency-replayed': {
               description: '`true`: this is the video of an earlier request, which this one repeats.',
               schema: { type: 'string', enum: ['true'] },
@@ -131,36 +142,40 @@ const paths: ZodOpenApiPathsObject = {
   '/v1/videos/{video_id}': {
     get: {
       operationId: 'getVideo',
+      tags: ['videos'],
       summary: 'State and progress of a video',
       requestParams: { path: z.object({ video_id: videoId }) },
-      responses: { '200': { ...video, headers: note }, ...refusals(...anywhere, 'not_found') },
+      responses: { '200': { ...video('processing'), headers: note }, ...refusals(...anywhere, 'not_found') },
     },
     delete: {
       operationId: 'deleteVideo',
+      tags: ['videos'],
       summary: 'Delete a video and all of its files',
       requestParams: { path: z.object({ video_id: videoId }) },
-      responses: { '200': video, ...refusals(...changing, 'not_found', 'video_is_processing') },
+      responses: { '200': video('deleted'), ...refusals(...changing, 'not_found', 'video_is_processing') },
     },
   },
   '/v1/videos/{video_id}/cancel': {
     post: {
       operationId: 'cancelVideo',
+      tags: ['videos'],
       summary: 'Stop a video that waits or is being processed',
       description:
         'The video stays, with status `error`, `error` and `error_code` `cancelled`, until it is deleted or expires. Cancelling it again is answered alike.',
       requestParams: { path: z.object({ video_id: videoId }) },
-      responses: { '200': video, ...refusals(...changing, 'not_found', 'video_is_over') },
+      responses: { '200': video('cancelled'), ...refusals(...changing, 'not_found', 'video_is_over') },
     },
   },
   '/v1/videos/{video_id}/content': {
     get: {
       operationId: 'downloadVideo',
+      tags: ['videos'],
       summary: 'The finished file',
       description: 'Takes Range, If-Range and If-None-Match; the ETag is the SHA-256 of the file.',
       requestParams: { path: z.object({ video_id: videoId }) },
       responses: {
-        '200': { description: 'The file.', content: { 'video/mp4': { schema: binary } } },
-        '206': { description: 'A part of the file.', content: { 'video/mp4': { schema: binary } } },
+        '200': { description: 'The file.', content: mp4 },
+        '206': { description: 'A part of the file.', content: mp4 },
         '304': { description: 'The file that the client has.' },
         ...refusals(
           ...anywhere,
@@ -177,6 +192,7 @@ const paths: ZodOpenApiPathsObject = {
   '/healthz': {
     get: {
       operationId: 'alive',
+      tags: ['service'],
       summary: 'This process is alive',
       responses: { '200': { description: 'Alive.', content: json(z.strictObject({ status: z.literal('ok') })) } },
     },
@@ -184,6 +200,7 @@ const paths: ZodOpenApiPathsObject = {
   '/readyz': {
     get: {
       operationId: 'ready',
+      tags: ['service'],
       summary: 'Temporal, S3 and a worker can be reached',
       responses: {
         '200': { description: 'All of them.', content: json(readinessSchema) },
@@ -193,15 +210,38 @@ const paths: ZodOpenApiPathsObject = {
   },
 }
 
+const description = `A reference picture or video, one or two voices and a prompt become a talking video.
+
+Order one with POST and keep its \`id\`; ask with GET every few seconds while \`status\` is \`queued\` or \`processing\`; download it once
+it is \`completed\`. \`error\` is the other end, with the reason in \`error\`. Answers may get further keys.`
+
 /** The OpenAPI 3.1 document, from the schemas that check the requests. */
 export function openApiDocument() {
-  return createDocument({
-    openapi: '3.1.0',
-    info: {
-      title: 'Text2Video',
-      version: '1',
-      description: 'A reference picture or video, one or two voices and a prompt become a talking video.',
+  return createDocument(
+    {
+      openapi: '3.1.0',
+      info: {
+        title: 'Text2Video',
+        version: '1',
+        description,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      // Relative to where this document lies, so that it holds behind a proxy and under a path prefix too.
+      servers: [{ url: './' }],
+      security: [], // there is no authentication
+      tags: [
+        { name: 'videos', description: 'Order, follow, download, cancel and delete.' },
+        { name: 'service', description: 'For whoever runs it.' },
+      ],
+      paths,
+      components: { schemas: { VideoOrder: orderSchema } },
     },
-    paths,
-  })
+    { override: openAnswer },
+  )
+}
+
+/** What clients are generated from promises no more than holds: answers get further keys in later versions. */
+function openAnswer({ jsonSchema, io }: ZodOpenApiOverrideContext): void {
+  if (io === 'output') delete jsonSchema.additionalProperties
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum // zod's own bound of an integer
 }

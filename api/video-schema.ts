@@ -4,7 +4,7 @@ import { endingCodes } from '../workflows/failures.js'
 /** The statuses of the contract. `deleted` is only said in the answer of DELETE; a cancelled video is an `error`. */
 export const statuses = ['queued', 'processing', 'completed', 'deleted', 'error'] as const
 
-const unixSeconds = z.int().nonnegative()
+const unixSeconds = z.int().nonnegative().meta({ format: 'int64' })
 
 /** A video as answers show it: the contract's eleven keys with `error_code` of ours, then those that OpenAI's video object has besides. */
 export const videoSchema = z

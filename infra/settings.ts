@@ -91,7 +91,10 @@ export const mediaSettings = {
 }
 
 export const apiSettings = {
-  API_HOST: z.string().default('127.0.0.1').describe('address that the API listens on'),
+  API_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('address that the API listens on; there is no authentication yet: whoever reaches it may do everything'),
   API_PORT: port(9389).describe('REST API'),
   VIDEO_MAX_SECONDS: count(600, 1, 86_400).describe('longest voice, seconds'),
   VIDEO_RETENTION_DAYS: amount(30, 3650).describe('how long a finished video is kept'),

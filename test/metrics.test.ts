@@ -7,8 +7,8 @@ import { parse } from 'yaml'
 import { observeQueue } from '../api/queue-metrics.js'
 import { problems } from '../api/problems.js'
 import { observeUploadSlots } from '../api/slot-metrics.js'
-import { Slots } from '../api/slots.js'
 import { UnfinishedVideos } from '../api/unfinished-videos.js'
+import { UploadPlaces } from '../api/upload-places.js'
 import { observeFreeDisk } from '../infra/free-disk.js'
 import { root } from '../infra/setup/root.mjs'
 import { metricsWishes } from '../infra/stack/metrics-ports.js'
@@ -140,11 +140,12 @@ test('the space that is left on the disk is looked up at each scrape, and is not
 
 test('upload slots are told as they are at the scrape', async () => {
   const registry = new Registry()
-  const slots = new Slots(3)
-  observeUploadSlots(registry, slots)
+  const places = new UploadPlaces({ places: 3, perAddress: 3 })
+  observeUploadSlots(registry, places)
   {
-    using _one = slots.take()
-    using _two = slots.take()
+    const { signal } = new AbortController()
+    using _one = await places.take('127.0.0.1', signal)
+    using _two = await places.take('127.0.0.2', signal)
     assert.match(await registry.metrics(), /upload_slots 3\n[\s\S]*upload_slots_taken 2\n/)
   }
   assert.match(await registry.metrics(), /upload_slots_taken 0\n/)

@@ -4,6 +4,8 @@
  *   npm test                     everything
  *   npm test -- intake queue     only the test files whose names contain one of the words, on the stack, without the checks
  *   npm test -- python           only the ranks' tests
+ *   npm test -- clients          what needs more than set-up brings, and so is no part of everything: test/clients.extra.ts, by
+ *                                its whole name
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -32,7 +34,7 @@ const steps = new Steps({ cwd: root, env: tools, signal })
 
 const everything = words.length === 0
 const files = readdirSync(join(root, 'dist/test'))
-  .filter((name) => name.endsWith('.test.js') && (everything || words.some((word) => name.includes(word))))
+  .filter(isChosen)
   .map((name) => join('dist/test', name))
 /** They kill stacks of their own, which takes the whole machine to be quick at. */
 const chaos = files.filter((name) => /\/chaos\b/.test(name))
@@ -48,6 +50,11 @@ if (chaos.length > 0) await node('tests of chaos', chaos)
 if (pytest) await steps.run('tests of the ranks', python, ['-m', 'pytest', 'gaudi-runner'], { RANKS_8: '1' })
 if (files.length === 0 && !pytest) steps.fail('choice of tests', `no test file is named like ${words.join(', ')}`)
 process.exitCode = steps.summary()
+
+function isChosen(name: string): boolean {
+  if (name.endsWith('.extra.js')) return words.includes(name.replace('.extra.js', ''))
+  return name.endsWith('.test.js') && (everything || words.some((word) => name.includes(word)))
+}
 
 async function check(): Promise<void> {
   const tool = (path: string) => join('node_modules', path)

@@ -45,6 +45,7 @@ export const orderParameters = z.object({
     .min(-1)
     .max(4_294_967_295)
     .default(42)
+    .meta({ format: 'int64' })
     .describe('Same seed and same order, same video; -1 draws one, which the x-video-seed header of the answer tells.'),
   guide_scale: z
     .number()
