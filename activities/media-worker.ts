@@ -3,22 +3,22 @@ import { Worker } from '@temporalio/worker'
 import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { observeFreeDisk } from '../infra/free-disk.js'
-import { runProgram } from '../infra/program.js'
-import { connectObjectStore } from '../infra/s3-object-store.js'
-import { mediaSettings, s3Settings, temporalSettings } from '../infra/settings.js'
-import { requireNamespace } from '../infra/temporal.js'
-import { connectWorker } from '../infra/temporal-worker.js'
+import { observeFreeDisk } from '../infra/files/free-disk.js'
+import { runProgram } from '../infra/program/program.js'
+import { connectObjectStore } from '../infra/s3/s3-object-store.js'
+import { mediaSettings, s3Settings, temporalSettings } from '../infra/program/settings.js'
+import { requireNamespace } from '../infra/temporal/temporal.js'
+import { connectWorker } from '../infra/temporal/temporal-worker.js'
 import { queues } from '../workflows/names.js'
-import { activityEdge } from './activity-edge.js'
-import { createAssembleActivities } from './assemble.js'
-import { createPrepareActivities } from './prepare.js'
-import { runWorker } from './run-worker.js'
-import { removeLeftFolders } from './temp-folder.js'
-import { installTemporalLog } from './temporal-log.js'
+import { activityEdge } from './worker/activity-edge.js'
+import { createAssembleActivities } from './media/assemble.js'
+import { createPrepareActivities } from './media/prepare.js'
+import { runWorker } from './worker/run-worker.js'
+import { removeLeftFolders } from './media/temp-folder.js'
+import { installTemporalLog } from './worker/temporal-log.js'
 
 /** In the source tree: the build copies no media. */
-const ownClosingClip = fileURLToPath(new URL('../../infra/closing-clip.mp4', import.meta.url))
+const ownClosingClip = fileURLToPath(new URL('../../activities/media/closing-clip.mp4', import.meta.url))
 
 await runProgram('media-worker', { ...s3Settings, ...temporalSettings, ...mediaSettings }, async (program) => {
   const { settings, log, registry, signal } = program

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
-import { observeFreeDisk } from '../infra/free-disk.js'
-import { requireModelDir } from '../infra/model-dir.js'
-import { closeToOthers, ownFolder } from '../infra/private-folder.js'
-import { runProgram } from '../infra/program.js'
-import { mediaSettings, runnerSettings } from '../infra/settings.js'
-import { ownVersion } from '../infra/version.js'
-import { rankCommand } from './rank-command.js'
+import { observeFreeDisk } from '../infra/files/free-disk.js'
+import { requireModelDir } from '../infra/program/model-dir.js'
+import { closeToOthers, ownFolder } from '../infra/files/private-folder.js'
+import { runProgram } from '../infra/program/program.js'
+import { mediaSettings, runnerSettings } from '../infra/program/settings.js'
+import { ownVersion } from '../infra/program/version.js'
+import { rankCommand } from './ranks/rank-command.js'
 import { startRunner } from './runner.js'
-import { createRunnerMetrics } from './runner-metrics.js'
+import { createRunnerMetrics } from './job/runner-metrics.js'
 
 const { FFMPEG_PATH } = mediaSettings
 

@@ -5,8 +5,8 @@
  * addresses). The detail goes to the log, to the workflow's history and to its memo; a client gets what `told` says. The way:
  *
  *   `pipeline/failures.py` → `rank-protocol.ts` → `runner.proto` (`Failed`, `Interrupted`, trailer `failure-code`)
- *   → `activities/runner-failure.ts`, `activities/activity-failure.ts` (`ApplicationFailure`: type and message)
- *   → `read-failure.ts` → `video-record.ts` (memo, `VideoErrorCode`) → `api/present-video.ts`
+ *   → `activities/render/runner-failure.ts`, `activities/worker/activity-failure.ts` (`ApplicationFailure`: type and message)
+ *   → `read-failure.ts` → `video-record.ts` (memo, `VideoErrorCode`) → `api/videos/present-video.ts`
  *
  * What a rank can say is held equal to the Python side by `test/fixtures/rank-failures.json`; `docs/errors.md` lists all (tested).
  */

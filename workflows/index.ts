@@ -1,2 +1,2 @@
-export { sweep } from './sweep-workflow.js'
-export { video } from './video-workflow.js'
+export { sweep } from './sweep/sweep-workflow.js'
+export { video } from './video/video-workflow.js'

@@ -14,7 +14,7 @@ export type Order = {
   parameters: OrderParameters
 }
 
-/** The number of this shape, in `order.json` (`infra/stored-format.ts`). */
+/** The number of this shape, in `order.json` (`infra/files/stored-format.ts`). */
 export const orderFormat = 1
 
 /** An uploaded file as it lies in S3. */

@@ -1,5 +1,5 @@
 /**
- * Makes `infra/closing-clip.mp4`, two seconds: the name, and under it a voice that comes to rest.
+ * Makes `activities/media/closing-clip.mp4`, two seconds: the name, and under it a voice that comes to rest.
  * Run from the repository root: `FFMPEG_PATH=… node examples/make/closing-clip.mjs`.
  */
 import sharp from 'sharp'
@@ -70,4 +70,4 @@ async function* film() {
       .toBuffer()
 }
 
-await encode('infra/closing-clip.mp4', { width, height, fps, crf: 20 }, film())
+await encode('activities/media/closing-clip.mp4', { width, height, fps, crf: 20 }, film())

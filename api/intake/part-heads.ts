@@ -1,0 +1,98 @@
+import type busboy from 'busboy'
+import { partOf } from './part-names.js'
+import { Problem } from '../http/problems.js'
+
+/** What the head of a part says of it. */
+export type PartHead = { name: string; charset: string | undefined }
+
+type Header = Record<string, string[] | undefined>
+type HeadParser = { cb: (header: Header) => void }
+
+/**
+ * Stands between busboy's reader of part heads and what busboy makes of them. busboy 1.6 drops a part without a word when it cannot
+ * read its Content-Disposition (an unescaped quote or bare non-ASCII in a file name, a `;` at the end, `attachment`), and decodes
+ * text in charsets of its own, or not at all. Here every head is read leniently, and busboy is given a plain one in its place.
+ *
+ * `current()` is the head of the part that busboy speaks of. Its only hold on busboy is the field `_hparser`, set for each head.
+ */
+export function readHeads(parser: busboy.Busboy, fail: (problem: unknown) => void): { current(): PartHead } {
+  let current: PartHead | undefined
+  const wrapped = new WeakSet<HeadParser>()
+  let headParser: HeadParser | null = null
+  Object.defineProperty(parser, '_hparser', {
+    get: () => headParser,
+    set(next: HeadParser | null) {
+      headParser = next
+      if (next === null || wrapped.has(next)) return
+      wrapped.add(next)
+      const original = next.cb
+      next.cb = (header) => {
+        try {
+          const { head, isFile } = readHead(header)
+          current = head
+          const disposition = `form-data; name="part"${isFile ? '; filename="file"' : ''}`
+          original({ 'content-disposition': [disposition] })
+        } catch (error) {
+          fail(error)
+          original({}) // it skips the part
+        }
+      }
+    },
+  })
+  return {
+    current() {
+      if (current === undefined) throw new Error('busboy tells of a part whose head was not seen')
+      return current
+    },
+  }
+}
+
+/** Throws a Problem for a head that does not say what its part is. */
+function readHead(header: Header): { head: PartHead; isFile: boolean } {
+  const params = paramsOf(header['content-disposition']?.[0] ?? '')
+  const name = nameOf(params.get('name'))
+  const contentType = header['content-type']?.[0] ?? ''
+  const mediaType = /^[^;\s]*/.exec(contentType)?.[0].toLowerCase() ?? ''
+  const encoding = (header['content-transfer-encoding']?.[0] ?? 'binary').trim().toLowerCase()
+  const short = name.slice(0, 64)
+  if (!['binary', '7bit', '8bit'].includes(encoding)) {
+    throw refusal(short, `is encoded as ${JSON.stringify(encoding.slice(0, 40))}; send it as it is (RFC 7578, 4.7)`)
+  }
+  if (mediaType.startsWith('multipart/')) throw refusal(short, 'is a form of its own; send each file as a part')
+  const hasFileName = [...params].some(([param, value]) => /^filename\*?$/.test(param) && value !== '')
+  return {
+    head: { name, charset: paramsOf(contentType).get('charset')?.toLowerCase() || undefined },
+    isFile: hasFileName || isFileByType(name, mediaType),
+  }
+}
+
+/** Without a file name the media type decides; `text/plain` says nothing, since some clients give it to every part. */
+function isFileByType(name: string, mediaType: string): boolean {
+  if (mediaType === 'application/octet-stream') return true
+  const { kind } = partOf(name)
+  return (kind === 'voice' || kind === 'reference') && /^(audio|image|video)\//.test(mediaType)
+}
+
+/** Parameters behind the first `;`. What is quoted wrongly or not at all reaches to the next one. */
+function paramsOf(header: string): Map<string, string> {
+  const params = new Map<string, string>()
+  for (const [, name = '', quoted, bare = ''] of header.matchAll(
+    /;\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))|([^;]*))/g,
+  )) {
+    const value = quoted === undefined ? bare.trim() : quoted.replace(/\\(["\\])/g, '$1')
+    if (!params.has(name.toLowerCase())) params.set(name.toLowerCase(), value)
+  }
+  return params
+}
+
+/** As it was meant: UTF-8, and with the brackets that some clients encode (`audio%5B%5D`). */
+function nameOf(latin1: string | undefined): string {
+  if (latin1 === undefined || latin1 === '') {
+    throw new Problem('malformed_request', 'a part of the form has no name: its Content-Disposition cannot be read')
+  }
+  return Buffer.from(latin1, 'latin1').toString('utf8').replace(/%5b/gi, '[').replace(/%5d/gi, ']')
+}
+
+function refusal(name: string, problem: string): Problem {
+  return new Problem('invalid_parameter', `the part ${JSON.stringify(name)} ${problem}`, { param: name })
+}

@@ -1,0 +1,55 @@
+import { parametersSchema, type ParameterName } from '../parameters/parameters.js'
+import { Problem } from '../http/problems.js'
+
+/** What a part of the form is, by its name alone. */
+export type Part =
+  | { kind: 'reference' }
+  | { kind: 'voice' }
+  | { kind: 'parameter'; name: ParameterName }
+  /** Sent by gateways and SDKs to every server alike; passes without effect. */
+  | { kind: 'ignored' }
+  | { kind: 'unknown' }
+
+const voiceName = /^audio(\[\d{0,2}\])?$/
+const ignoredName = /^(user|metadata|safety_identifier|service_tier|store|quality)(\[[^\]]*\])?$/
+const parameterNames = Object.keys(parametersSchema.shape)
+const knownNames = ['input_reference', 'audio', ...parameterNames]
+
+/** `audio`, `audio[]` and `audio[0]` mean the same; their order is that in which they are sent. */
+export function partOf(name: string): Part {
+  if (name === 'input_reference') return { kind: 'reference' }
+  if (voiceName.test(name)) return { kind: 'voice' }
+  // An own list, never an object's keys: names such as __proto__ come from outside.
+  if (parameterNames.includes(name)) return { kind: 'parameter', name: name as ParameterName }
+  return ignoredName.test(name) ? { kind: 'ignored' } : { kind: 'unknown' }
+}
+
+export function unknownParameter(name: string): Problem {
+  const short = name.slice(0, 64)
+  const nearest = nearestName(short)
+  const hint = nearest === undefined ? `known are ${knownNames.join(', ')}` : `did you mean '${nearest}'?`
+  return new Problem('unknown_parameter', `there is no parameter ${JSON.stringify(short)}; ${hint}`, { param: short })
+}
+
+/** The known name that takes the fewest letters to change, if it takes fewer than half of them. */
+export function nearestName(name: string): string | undefined {
+  const plain = name.toLowerCase().replace(/\[.*$/, '').replaceAll('-', '_')
+  const [best] = knownNames
+    .map((known) => ({ known, distance: editDistance(plain, known) }))
+    .sort((a, b) => a.distance - b.distance)
+  return best !== undefined && best.distance < Math.max(plain.length, best.known.length) / 2 ? best.known : undefined
+}
+
+/** Levenshtein's distance: letters to insert, drop or replace. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

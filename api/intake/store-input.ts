@@ -1,0 +1,52 @@
+import type { ObjectStore, Uploaded } from '../../infra/s3/object-store.js'
+import { objectKeys } from '../../workflows/object-keys.js'
+import { fileLimits, formatsOf, type KnownFile, knownFile } from '../media/file-kinds.js'
+import { limited, peek } from '../media/file-stream.js'
+import type { FilePart } from './form.js'
+import { Problem, unavailable } from '../http/problems.js'
+
+/** An uploaded file in S3, not yet known to be sound; `head` is its first bytes. */
+export type StoredInput = Uploaded & KnownFile & { key: string; head: Buffer }
+
+/** Stores one file of a form under the video's prefix, if its first bytes are of a kind that its part takes. */
+export function inputStorer(store: Pick<ObjectStore, 'upload'>, videoId: string) {
+  return async (part: FilePart, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StoredInput> => {
+    const param = paramOf(part)
+    const { head, whole } = await peek(body)
+    if (head.length === 0) throw new Problem('invalid_file', `the file in '${param}' is empty`, { param })
+    const known = await knownFile(part.kind, head)
+    if (known === undefined) {
+      throw new Problem(
+        'invalid_file',
+        `the file in '${param}' must be ${formatsOf[part.kind]}; its bytes are none of these`,
+        {
+          param,
+        },
+      )
+    }
+    const limit = fileLimits[known.kind]
+    let tooLarge: Problem | undefined
+    const over = (): Problem => {
+      tooLarge = new Problem('too_large', `the ${known.kind} in '${param}' is larger than ${limit / 1e6} MB`, { param })
+      return tooLarge
+    }
+    const key = keyOf(videoId, part, known.extension)
+    try {
+      const uploaded = await store.upload(key, limited(whole, limit, over), { signal })
+      return { ...uploaded, ...known, key, head }
+    } catch (error) {
+      signal.throwIfAborted()
+      throw tooLarge ?? unavailable('the object store', error)
+    }
+  }
+}
+
+export function paramOf(part: FilePart): 'input_reference' | 'audio' {
+  return part.kind === 'voice' ? 'audio' : 'input_reference'
+}
+
+function keyOf(videoId: string, part: FilePart, extension: string): string {
+  return part.kind === 'voice'
+    ? objectKeys.voice(videoId, part.index, extension)
+    : objectKeys.reference(videoId, extension)
+}

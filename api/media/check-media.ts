@@ -1,0 +1,72 @@
+import { soundSamples } from '../../workflows/chunk-plan.js'
+import { analysisRate, type Reference, type StoredFile, type Voice } from '../../workflows/order.js'
+import type { AudioType } from '../../workflows/parameters.js'
+import { pictureSize } from './check-picture.js'
+import { videoSize } from './check-video.js'
+import { voiceSamples } from './check-voice.js'
+import type { MediaChecking } from './media-checking.js'
+import { Problem } from '../http/problems.js'
+import type { StoredInput } from '../intake/store-input.js'
+
+/** Decodes what was stored, and returns it with what an order must know of it. Anything unfit is a Problem that names its parameter. */
+export async function checkMedia(
+  inputs: { reference: StoredInput; voices: StoredInput[]; audioType: AudioType },
+  checking: MediaChecking,
+  signal: AbortSignal,
+): Promise<{ reference: Reference; voices: Voice[] }> {
+  const failed = new AbortController()
+  const stop = AbortSignal.any([signal, failed.signal])
+  const inSlot = async <T>(check: () => Promise<T>): Promise<T> => {
+    try {
+      using _slot = await checking.slots.wait(stop)
+      return await check()
+    } catch (error) {
+      failed.abort(error) // the others need not go on
+      throw error
+    }
+  }
+  const [reference, ...voices] = await allEnded([
+    inSlot(() => referenceOf(inputs.reference, checking, stop)),
+    ...inputs.voices.map((voice) =>
+      inSlot(async () => ({ ...fileOf(voice), samples: await voiceSamples(voice, checking, stop) })),
+    ),
+  ] as [Promise<Reference>, ...Promise<Voice>[]]).catch((error: unknown) => {
+    throw signal.aborted ? signal.reason : (failed.signal.reason ?? error)
+  })
+  const total = soundSamples(
+    voices.map((voice) => voice.samples),
+    inputs.audioType,
+  )
+  if (total > checking.maxSeconds * analysisRate) {
+    const seconds = (total / analysisRate).toFixed(1)
+    throw new Problem(
+      'invalid_file',
+      `the voices together are ${seconds} s long; the most is ${checking.maxSeconds} s`,
+      {
+        param: 'audio',
+      },
+    )
+  }
+  return { reference, voices }
+}
+
+/** Like Promise.all, but rejects only when nothing is running any more: what they read can then be removed. */
+async function allEnded<T extends readonly unknown[]>(running: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  await Promise.allSettled(running)
+  return (await Promise.all(running)) as unknown as T
+}
+
+async function referenceOf(input: StoredInput, checking: MediaChecking, signal: AbortSignal): Promise<Reference> {
+  switch (input.kind) {
+    case 'picture':
+      return { ...fileOf(input), kind: 'picture', ...(await pictureSize(input, checking, signal)) }
+    case 'video':
+      return { ...fileOf(input), kind: 'video', ...(await videoSize(input, checking, signal)) }
+    case 'voice':
+      throw new Error('a voice was stored as the reference')
+  }
+}
+
+function fileOf({ key, bytes, sha256 }: StoredInput): StoredFile {
+  return { key, bytes, sha256 }
+}

@@ -1,0 +1,12 @@
+import type { ObjectStore } from '../../infra/s3/object-store.js'
+import type { Slots } from '../intake/slots.js'
+
+/** What checking an upload needs, and its limits. */
+export type MediaChecking = {
+  store: Pick<ObjectStore, 'get' | 'read' | 'readUrl'>
+  ffmpegPath: string
+  /** Longest sound, in seconds. */
+  maxSeconds: number
+  /** Files decoded at once in this process. */
+  slots: Slots
+}

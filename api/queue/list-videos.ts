@@ -1,0 +1,62 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client'
+import { defaultPriority, ofOpenVideos, ofVideos, searchAttributes, videoMemoKey } from '../../workflows/names.js'
+import { type Phase, phases, unfinishedPhases, type VideoMemo } from '../../workflows/video.js'
+import type { Listed, VideoLister } from './queue-view.js'
+import { askTemporal } from '../videos/temporal-calls.js'
+import type { Unfinished } from './unfinished-videos.js'
+
+const pageSize = 1000
+
+/** Lists videos by Temporal's visibility; a list holds memos and search attributes, so nothing else is asked. */
+export function videoLister(client: Client): VideoLister {
+  const { phase, changedAt } = searchAttributes
+  const unfinished = unfinishedPhases.map((each) => `'${each}'`).join(', ')
+  return {
+    unfinished: () => list(client, `${ofOpenVideos} AND ${phase} IN (${unfinished})`),
+    changedSince(time) {
+      const since = `'${new Date(time).toISOString()}'`
+      // A workflow that an operator terminated changed nothing of its own: its closing tells.
+      return list(client, `${ofVideos} AND (${changedAt} >= ${since} OR CloseTime >= ${since})`)
+    },
+  }
+}
+
+async function* list(client: Client, query: string): AsyncIterable<Listed> {
+  const executions = client.workflow.list({ query, pageSize })[Symbol.asyncIterator]()
+  for (;;) {
+    // A page at a time has its own deadline: a long list may take as long as it takes, but not a server that is away.
+    const next = await askTemporal(client, () => executions.next())
+    if (next.done === true) return
+    yield listedOf(next.value)
+  }
+}
+
+function listedOf(execution: WorkflowExecutionInfo): Listed {
+  const id = execution.workflowId
+  const memo = execution.memo?.[videoMemoKey] as VideoMemo | undefined
+  if (memo === undefined || execution.status.name !== 'RUNNING') return { id, unfinished: undefined }
+  // The attribute, not the memo: it is what the list was selected by.
+  const phase = attribute(execution, searchAttributes.phase) ?? memo.phase
+  return { id, unfinished: unfinishedOf(id, { ...memo, phase: phaseOf(phase) }, priorityOf(execution)) }
+}
+
+/** A video as the queue view holds it; undefined when it is over. */
+export function unfinishedOf(id: string, memo: VideoMemo, priority: number): Unfinished | undefined {
+  const { phase, createdAt, work, tokens, startedAt, node } = memo
+  if (phase !== 'queued' && phase !== 'processing') return undefined
+  return { id, phase, priority, createdAt, work, tokens, startedAt, node }
+}
+
+/** The priority under which an execution was started, or has been moved to since. */
+export function priorityOf(execution: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>): number {
+  const value = attribute(execution, searchAttributes.priority)
+  return typeof value === 'number' ? value : defaultPriority
+}
+
+function attribute(execution: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>, name: string): unknown {
+  return execution.typedSearchAttributes.getAll().find((pair) => pair.key.name === name)?.value
+}
+
+function phaseOf(value: unknown): Phase {
+  return phases.find((phase) => phase === value) ?? 'deleting'
+}
