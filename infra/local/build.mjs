@@ -60,7 +60,7 @@ function sourcesIn(folder) {
 }
 
 /**
- * Removes output whose source is gone: tsc leaves it, and `node --test dist/test/*.test.js` would run it.
+ * Removes output whose source is gone: tsc leaves it, and `node --test` would run it.
  * @param {string} folder
  */
 function removeStale(folder) {

@@ -7,6 +7,7 @@ import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
 import { onPath } from '../../infra/local/setup/parts.mjs'
 import { root } from '../../infra/local/setup/root.mjs'
 import { objectKeys } from '../../workflows/object-keys.js'
+import type { Order } from '../../workflows/order.js'
 import { nodeModulesOf, output, pythonWith, requirementsIn } from '../support/client-tools.js'
 import { inspectFile } from '../support/finished-file.js'
 import { testStack } from '../support/test-stack.js'
@@ -30,9 +31,9 @@ function workFolder(program: string): string {
 async function assertIsTurbo(id: string, path: string, voices: number): Promise<void> {
   assert.ok(inspectFile(path).frames > 24)
   await using store = await connectObjectStore(s3)
-  const order = JSON.parse(String(await store.read(objectKeys.order(id)))) as Record<string, unknown>
-  assert.deepEqual([order['preset'], order['steps']], ['turbo', 4])
-  assert.equal((order['voices'] as unknown[]).length, voices)
+  const order = JSON.parse(String(await store.read(objectKeys.order(id)))) as Order
+  assert.deepEqual([order.parameters.preset, order.parameters.steps], ['turbo', 4])
+  assert.equal(order.voices.length, voices)
 }
 
 test('a client of openapi-python-client orders and downloads a video of two voices', async () => {

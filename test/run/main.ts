@@ -1,15 +1,18 @@
 /**
- * `npm test`: every check and every test, in this order, on one real stack that is started meanwhile.
+ * `npm test`: every check and every test, on one real stack that is started meanwhile.
  *
- *   npm test                     everything
- *   npm test -- intake queue     only the test files whose names contain one of the words, on the stack, without the checks
- *   npm test -- python           only the ranks' tests
- *   npm test -- clients          what needs more than set-up brings, and so is no part of everything: test/extra/clients.extra.ts, by
- *                                its whole name
+ *   npm test                        everything
+ *   npm test -- api/form queue      only the test files whose paths contain one of the words, without the checks; on a stack only if
+ *                                   one of them asks for it
+ *   npm test -- python              only the ranks' tests
+ *   npm test -- clients             what needs more than set-up brings, and so is no part of everything: test/extra/clients.extra.ts,
+ *                                   by its whole name
+ *   npm run test:unit -- form       the files that need neither a stack nor a runner
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { root } from '../../infra/local/setup/root.mjs'
 import { parts } from '../../infra/local/setup/parts.mjs'
 import { environment } from '../../infra/local/stack/environment.js'
@@ -18,11 +21,12 @@ import { freePorts } from '../../infra/local/stack/stack-settings.js'
 import { stopSignals } from '../../infra/local/stack/stop-signals.js'
 import { showNothing } from '../../infra/local/stack/terminal.js'
 import { readLogs } from '../support/log-files.js'
+import { chooseTests, type Needs } from './choose-tests.js'
 import { processesOf } from './leftovers.js'
 import { Steps } from './steps.js'
 import type { TestStack } from '../support/test-stack.js'
 
-const words = process.argv.slice(2)
+const { values, positionals: words } = parseArgs({ allowPositionals: true, options: { unit: { type: 'boolean' } } })
 const signal = stopSignals()
 
 const dataDir = mkdtempSync(join(tmpdir(), 'text2video-test-'))
@@ -32,29 +36,30 @@ const { ffmpeg, python, ruff } = parts(env)
 const tools = { ...env, FFMPEG_PATH: ffmpeg, PYTHON_PATH: python }
 const steps = new Steps({ cwd: root, env: tools, signal })
 
-const everything = words.length === 0
-const files = readdirSync(join(root, 'dist/test'))
-  .filter(isChosen)
-  .map((name) => join('dist/test', name))
+const everything = words.length === 0 && !values.unit
+const chosen = chooseTests(join(root, 'dist/test'), words).filter(({ needs }) => !values.unit || needs === 'nothing')
+const needing = (...needs: Needs[]) => chosen.filter((file) => needs.includes(file.needs)).map(({ path }) => path)
 /** They kill stacks of their own, which takes the whole machine to be quick at. */
-const chaos = files.filter((name) => /\/chaos\b/.test(name))
-const shared = files.filter((name) => !chaos.includes(name))
+const chaos = needing('machine')
+const onStack = needing('stack').length > 0
+const others = needing('nothing', 'runner', 'stack')
 const pytest = everything || words.includes('python')
 
-const starting = shared.length > 0 ? startStack({ env, show: showNothing, signal }) : undefined
+const starting = onStack ? startStack({ env, show: showNothing, signal }) : undefined
 starting?.catch(() => undefined) // it is awaited after the checks, beside which it starts
 if (everything) await check()
-if (starting) await testOn(starting)
+await Promise.all([
+  starting ? testOn(starting) : others.length > 0 && node('tests', others),
+  // Beside the others, which wait more than they compute. With the one test of eight ranks, which a plain pytest leaves out.
+  pytest &&
+    steps.run('tests of the ranks', python, ['-m', 'pytest', 'gaudi-runner', '--durations=10'], {
+      env: { RANKS_8: '1' },
+      isQuiet: everything,
+    }),
+])
 if (chaos.length > 0) await node('tests of chaos', chaos)
-// With the one test of eight ranks, which a plain pytest leaves out.
-if (pytest) await steps.run('tests of the ranks', python, ['-m', 'pytest', 'gaudi-runner'], { RANKS_8: '1' })
-if (files.length === 0 && !pytest) steps.fail('choice of tests', `no test file is named like ${words.join(', ')}`)
+if (chosen.length === 0 && !pytest) steps.fail('choice of tests', `no test file is named like ${words.join(', ')}`)
 process.exitCode = steps.summary()
-
-function isChosen(name: string): boolean {
-  if (name.endsWith('.extra.js')) return words.includes(name.replace('.extra.js', ''))
-  return name.endsWith('.test.js') && (everything || words.some((word) => name.includes(word)))
-}
 
 async function check(): Promise<void> {
   const tool = (path: string) => join('node_modules', path)
@@ -67,15 +72,19 @@ async function check(): Promise<void> {
 async function node(name: string, files: string[], environment: NodeJS.ProcessEnv = {}): Promise<boolean> {
   // A file that does not end fails, instead of the whole run.
   const limit = `--test-timeout=${20 * 60_000}`
-  const args = ['--test', limit, '--test-concurrency=2', '--test-reporter=spec', '--enable-source-maps', ...files]
-  return steps.run(name, process.execPath, args, environment)
+  const reporters = ['spec', './dist/test/run/slowest-files.js'].flatMap((reporter) => [
+    `--test-reporter=${reporter}`,
+    '--test-reporter-destination=stdout',
+  ])
+  const args = ['--test', limit, '--test-concurrency=2', ...reporters, '--enable-source-maps', ...files]
+  return steps.run(name, process.execPath, args, { env: environment })
 }
 
 /** The files that need one, with one stack for all of them; then nothing of it may be left. */
 async function testOn(starting: Promise<Stack>): Promise<void> {
   const stack = await steps.time('the stack is up', () => starting)
   if (stack === undefined) return
-  const passed = await node('tests', shared, { TEST_STACK: JSON.stringify(describe(stack)) })
+  const passed = await node('tests', others, { TEST_STACK: JSON.stringify(describe(stack)) })
   await steps.time('the stack stops', async () => {
     await stack[Symbol.asyncDispose]()
     const left = processesOf(dataDir)

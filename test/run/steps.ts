@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process'
+import { spawn, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
+
+type RunOptions = { env?: NodeJS.ProcessEnv; isQuiet?: boolean }
 
 type Outcome = { name: string; seconds: number; passed: boolean }
 
@@ -12,13 +14,22 @@ export class Steps {
     this.#options = options
   }
 
-  /** Runs a command to its end; whether it succeeded. A failure does not keep later steps from running. */
-  async run(name: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<boolean> {
+  /** Runs a command to its end; whether it succeeded. A failure does not keep later steps from running. What a quiet one says comes at its end. */
+  async run(
+    name: string,
+    command: string,
+    args: string[],
+    { env = {}, isQuiet = false }: RunOptions = {},
+  ): Promise<boolean> {
     if (this.#options.signal.aborted) return false
     const done = await this.time(name, async () => {
       const { cwd, signal } = this.#options
-      const child = spawn(command, args, { cwd, env: { ...this.#options.env, ...env }, stdio: 'inherit', signal })
-      const [code, killedBy] = (await once(child, 'exit')) as [number | null, string | null]
+      const stdio: StdioOptions = isQuiet ? ['ignore', 'pipe', 'pipe'] : 'inherit'
+      const child = spawn(command, args, { cwd, env: { ...this.#options.env, ...env }, stdio, signal })
+      const said: Buffer[] = []
+      for (const output of [child.stdout, child.stderr]) output?.on('data', (piece: Buffer) => said.push(piece))
+      const [code, killedBy] = (await once(child, 'close')) as [number | null, string | null]
+      if (isQuiet) console.log(`\n── what ${name} said\n${Buffer.concat(said).toString()}`)
       if (code !== 0) throw new Error(`${command} ${args[0] ?? ''} ended with ${killedBy ?? `code ${code}`}`)
       return true
     })
