@@ -1,14 +1,14 @@
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { runProgram } from '../infra/program.js'
-import { BadSettings, mediaSettings, runnerSettings } from '../infra/settings.js'
+import { BadSettings, engineSettings, mediaSettings, runnerSettings } from '../infra/settings.js'
 import { torchrunCommand } from './rank-command.js'
 import { startRunner } from './runner.js'
 import { createRunnerMetrics } from './runner-metrics.js'
 
 const { FFMPEG_PATH } = mediaSettings
 
-await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) => {
+await runProgram('runner', { ...runnerSettings, ...engineSettings, FFMPEG_PATH }, async (program) => {
   const { settings, log, registry, signal } = program
   const { ENGINE, MODEL_DIR } = settings
   // What is in the folder is for the ranks to judge; they refuse to start with all that is wrong.

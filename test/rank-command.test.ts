@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import test from 'node:test'
 import { torchrunCommand } from '../gaudi-runner/rank-command.js'
-import { readSettings, runnerSettings } from '../infra/settings.js'
+import { engineSettings, readSettings, runnerSettings } from '../infra/settings.js'
 
 const commandOf = async (env: Record<string, string>) =>
-  (await torchrunCommand({ ...readSettings(env, runnerSettings), FFMPEG_PATH: 'ffmpeg' }))('/run/ranks.sock').args
+  (await torchrunCommand({ ...readSettings(env, { ...runnerSettings, ...engineSettings }), FFMPEG_PATH: 'ffmpeg' }))(
+    '/run/ranks.sock',
+  ).args
 
 test("Gaudi's settings reach the ranks before torch is imported, the recipes' folder in full", async () => {
   const args = await commandOf({})

@@ -3,6 +3,7 @@ import {
   apiSettings,
   nodeSettings,
   readSettings,
+  engineSettings,
   runnerSettings,
   s3Settings,
   stackSettings,
@@ -10,7 +11,8 @@ import {
 } from '../settings.js'
 
 const { API_HOST, API_PORT } = apiSettings
-const { RUNNER_PORT, RANKS, ENGINE } = runnerSettings
+const { RUNNER_PORT, RANKS } = runnerSettings
+const { ENGINE } = engineSettings
 const { TEMPORAL_NAMESPACE } = temporalSettings
 const { NODE_NAME } = nodeSettings
 const { S3_BUCKET, S3_REGION } = s3Settings
