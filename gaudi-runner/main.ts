@@ -3,7 +3,7 @@ import { observeFreeDisk } from '../infra/free-disk.js'
 import { requireModelDir } from '../infra/model-dir.js'
 import { closeToOthers, ownFolder } from '../infra/private-folder.js'
 import { runProgram } from '../infra/program.js'
-import { mediaSettings, runnerSettings } from '../infra/settings.js'
+import { engineSettings, mediaSettings, runnerSettings } from '../infra/settings.js'
 import { ownVersion } from '../infra/version.js'
 import { rankCommand } from './rank-command.js'
 import { startRunner } from './runner.js'
@@ -11,7 +11,7 @@ import { createRunnerMetrics } from './runner-metrics.js'
 
 const { FFMPEG_PATH } = mediaSettings
 
-await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) => {
+await runProgram('runner', { ...runnerSettings, ...engineSettings, FFMPEG_PATH }, async (program) => {
   const { settings, log, registry, signal } = program
   requireModelDir(settings)
   const dir = ownFolder('RUNNER_DIR', settings.RUNNER_DIR)

@@ -68,7 +68,7 @@ test('there is one box per voice, for two voices', () => {
   assert.equal(refusal([], { voices: 1 }), 'taken')
   assert.equal(refusal([left, right]), 'taken')
   assert.match(refusal([left], { voices: 1 }), /^'bbox' is for two voices: one voice owns the whole picture/)
-  assert.match(refusal([left]), /has 1 boxes for 2 voices$/)
+  assert.match(refusal([left]), /has 1 box for 2 voices$/)
   assert.match(refusal([left, right, right]), /has 3 boxes for 2 voices; the model knows two people at most$/)
 })
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import test from 'node:test'
 import { rankCommand } from '../gaudi-runner/rank-command.js'
-import { readSettings, runnerSettings } from '../infra/settings.js'
+import { engineSettings, readSettings, runnerSettings } from '../infra/settings.js'
 
 const commandOf = async (env: Record<string, string>) =>
-  (await rankCommand({ ...readSettings(env, runnerSettings), FFMPEG_PATH: 'ffmpeg' }))(1, '/run/launch/control.sock')
+  (await rankCommand({ ...readSettings(env, { ...runnerSettings, ...engineSettings }), FFMPEG_PATH: 'ffmpeg' }))(1, '/run/launch/control.sock')
     .args
 
 test("Gaudi's settings reach the ranks before torch is imported, the recipes' folder in full", async () => {
