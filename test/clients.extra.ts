@@ -30,9 +30,9 @@ function workFolder(program: string): string {
 async function assertIsTurbo(id: string, path: string, voices: number): Promise<void> {
   assert.ok(inspectFile(path).frames > 24)
   await using store = await connectObjectStore(s3)
-  const order = JSON.parse(String(await store.read(objectKeys.order(id)))) as Record<string, unknown>
-  assert.deepEqual([order['preset'], order['steps']], ['turbo', 4])
-  assert.equal((order['voices'] as unknown[]).length, voices)
+  const order = String(await store.read(objectKeys.order(id)))
+  for (const chosen of [/"preset":"turbo"/, /"steps":4\b/]) assert.match(order, chosen)
+  assert.equal(JSON.parse(order).voices.length, voices)
 }
 
 test('a client of openapi-python-client orders and downloads a video of two voices', async () => {
