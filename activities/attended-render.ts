@@ -9,7 +9,7 @@ import type { AttachRequest, Rendered } from '../workflows/video-activities.js'
 import { failure, failureOf, withProgress } from './failure.js'
 import type { FollowedJobs } from './followed-jobs.js'
 import { startHeartbeats } from './heartbeats.js'
-import { type RenderMetrics, stepsDone } from './render-metrics.js'
+import type { RenderMetrics } from './render-metrics.js'
 
 export type RenderDependencies = {
   store: ObjectStore
@@ -54,7 +54,7 @@ const heartbeatMs = 250
  * decided elsewhere.
  */
 export async function attended(
-  { node, followed, tell, metrics }: RenderDependencies,
+  { node, followed, tell }: RenderDependencies,
   { order, generation }: AttachRequest,
   doing: RenderProgress['doing'],
   work: (attendance: Attendance) => Promise<Rendered>,
@@ -63,8 +63,6 @@ export async function attended(
   const { chunks } = chunkPlan(orderFrames(order))
   const { cancellationSignal } = Context.current()
   let progress: RenderProgress = { doing, node, generation, chunk: 0, chunks, step: 0, steps, secondsLeft: null }
-  /** Where the ranks broke; the first position after it tells how many steps that has cost. */
-  let broken: Parameters<typeof stepsDone>[0] | undefined
   using follower = followed.follow({ jobId: videoId, generation })
   const signal = AbortSignal.any([cancellationSignal, follower.signal])
   using _beats = startHeartbeats(heartbeatMs, () => progress)
@@ -79,17 +77,12 @@ export async function attended(
       progress = later(progress, { ...progress, chunk, step: 0 })
     },
     at(position) {
-      metrics.countSteps(progress, position)
-      if (broken) metrics.lostSteps.inc(Math.max(0, stepsDone(broken) - stepsDone({ ...position, steps })))
-      broken = undefined
       const { chunk, step } = later(progress, position)
       const isPast = chunk === position.chunk && step === position.step
       progress = { ...progress, ...position, chunk, step, doing: isPast ? 'rendering' : 'resuming' }
     },
     interrupted(how) {
       progress = { ...progress, doing: 'resuming' }
-      broken = { ...how, steps }
-      metrics.resumes.inc()
       tell.interrupted(videoId, { node, generation, at: Date.now(), ...how }, untold).catch(() => {})
     },
     endsJob: (error) => {

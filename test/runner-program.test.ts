@@ -56,15 +56,15 @@ test('health says what is so, and SIGTERM leaves no process behind', async () =>
     assert.equal((await fetch(`${program.adminUrl}/healthz`)).status, 200)
     const metrics = await (await fetch(`${program.adminUrl}/metrics`)).text()
     const values = [
-      /runner_ready\{.*\} 1\n/,
-      /runner_rank_breaks_total\{reason="ENGINE".*\} 1\n/,
-      /runner_jobs_total\{state="FINISHED".*\} 1\n/,
-      /runner_steps_total\{.*\} 6\n/,
-      /runner_resumes_total\{after="ranks".*\} 1\n/,
-      /runner_lost_steps_total\{.*\} 0\n/,
-      /runner_recovered_jobs_total\{.*\} 0\n/,
-      /runner_orphaned_jobs_total\{.*\} 0\n/,
-      /runner_seconds_per_forward\{.*\} 0.02\n/,
+      /text2video_runner_ready\{.*\} 1\n/,
+      /text2video_runner_rank_breaks_total\{reason="ENGINE".*\} 1\n/,
+      /text2video_runner_jobs_total\{state="FINISHED".*\} 1\n/,
+      /text2video_runner_steps_total\{.*\} 6\n/,
+      /text2video_runner_resumes_total\{after="ranks".*\} 1\n/,
+      /text2video_runner_lost_steps_total\{.*\} 0\n/,
+      /text2video_runner_recovered_jobs_total\{.*\} 0\n/,
+      /text2video_runner_orphaned_jobs_total\{.*\} 0\n/,
+      /text2video_runner_seconds_per_forward\{.*\} 0.02\n/,
     ]
     for (const value of values) assert.ok(value.test(metrics), String(value))
 
