@@ -1,7 +1,9 @@
 /** The program that prepares inputs and assembles files: needs Temporal, S3 and ffmpeg. */
 import { Worker } from '@temporalio/worker'
+import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { observeFreeDisk } from '../infra/free-disk.js'
 import { runProgram } from '../infra/program.js'
 import { connectObjectStore } from '../infra/s3-object-store.js'
 import { mediaSettings, s3Settings, temporalSettings } from '../infra/settings.js'
@@ -22,6 +24,7 @@ await runProgram('media-worker', { ...s3Settings, ...temporalSettings, ...mediaS
   const { settings, log, registry, signal } = program
   installTemporalLog(log)
   await removeLeftFolders()
+  observeFreeDisk(registry, 'temp', tmpdir())
   await using store = await connectObjectStore(settings)
   await using temporal = await connectWorker(settings)
   await requireNamespace(temporal.connection, settings)

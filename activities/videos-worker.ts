@@ -7,6 +7,7 @@ import { prepareNamespace } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
 import { queues } from '../workflows/names.js'
 import { activityEdge } from './activity-edge.js'
+import { endedVideos } from './ended-videos.js'
 import { createRemoveActivities } from './remove.js'
 import { runWorker } from './run-worker.js'
 import { createSweepActivities } from './sweep.js'
@@ -43,6 +44,7 @@ await runProgram('videos-worker', { ...s3Settings, ...temporalSettings }, async 
       ...createSweepActivities({ store, isOpen: openVideos(temporal.client), registry, log }),
     },
     interceptors: { activity: [activityEdge({ log, registry })] },
+    sinks: endedVideos(registry),
     shutdownGraceTime: '30 seconds',
     shutdownForceTime: '40 seconds',
   })

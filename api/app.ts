@@ -2,6 +2,7 @@ import express, { type Express, type RequestHandler } from 'express'
 import helmet from 'helmet'
 import type { ApiParts } from './api-parts.js'
 import { cancelVideo } from './cancel-video.js'
+import { countRefusals } from './count-refusals.js'
 import { createVideo } from './create-video.js'
 import { deleteVideo } from './delete-video.js'
 import { docsPage } from './docs-page.js'
@@ -48,6 +49,7 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   app.use((req) => {
     throw new Problem('not_found', `there is nothing at ${req.method} ${req.path.slice(0, 200)}`)
   })
+  app.use(countRefusals(parts.metrics))
   app.use(answerProblem)
   return app
 }

@@ -10,9 +10,11 @@ import { videoLister } from './list-videos.js'
 import { createApiMetrics } from './metrics.js'
 import { Nodes } from './nodes.js'
 import { usualPatience } from './pour-body.js'
+import { observeQueue } from './queue-metrics.js'
 import { QueueView } from './queue-view.js'
 import { Readiness } from './readiness.js'
 import { startServer } from './server.js'
+import { observeUploadSlots } from './slot-metrics.js'
 import { Slots } from './slots.js'
 import { VideoReader } from './video-reader.js'
 import { within } from './within.js'
@@ -29,9 +31,11 @@ await runProgram('api', { ...s3Settings, ...temporalSettings, ...apiSettings, FF
   await using temporal = await connectTemporal(settings)
   await requireNamespace(temporal.connection, settings)
   const metrics = createApiMetrics(registry)
-  const queue = new QueueView(videoLister(temporal.client), log, metrics)
+  const queue = new QueueView(videoLister(temporal.client), log)
   const nodes = new Nodes(store, log)
   const uploads = new Slots(settings.MAX_UPLOADS)
+  observeQueue(registry, queue)
+  observeUploadSlots(registry, uploads)
   // Uploads that were cut remove what they had stored.
   await using _ended = {
     async [Symbol.asyncDispose]() {

@@ -1,11 +1,21 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type Registry } from 'prom-client'
+import { problems } from './problems.js'
 
 export type ApiMetrics = ReturnType<typeof createApiMetrics>
 
-/** What the API counts: requests, uploads, and the unfinished videos that its queue view holds. */
+/** What the API counts: requests, refusals and uploads. */
 export function createApiMetrics(registry: Registry) {
   const registers = [registry]
+  const refusals = new Counter({
+    name: 'text2video_api_refusals_total',
+    help: 'Requests that were answered with a problem, by its type.',
+    labelNames: ['type'],
+    registers,
+  })
+  // There from the start, so that the first of a type is seen as an increase.
+  for (const type of Object.keys(problems)) refusals.inc({ type }, 0)
   return {
+    refusals,
     requests: new Histogram({
       name: 'text2video_api_request_seconds',
       help: 'Seconds from the request line to the end of the answer; status 499: the client left.',
@@ -15,7 +25,7 @@ export function createApiMetrics(registry: Registry) {
     }),
     uploads: new Histogram({
       name: 'text2video_api_upload_seconds',
-      help: 'Seconds to receive and store the body of an accepted or refused order.',
+      help: 'Seconds to receive, check and store an order; outcome: stored, or refused, whatever had been stored by then.',
       labelNames: ['outcome'],
       buckets: [0.05, 0.2, 1, 5, 20, 60, 300, 1800],
       registers,
@@ -23,12 +33,6 @@ export function createApiMetrics(registry: Registry) {
     uploadBytes: new Counter({
       name: 'text2video_api_upload_bytes_total',
       help: 'Bytes of request bodies read.',
-      registers,
-    }),
-    unfinished: new Gauge({
-      name: 'text2video_unfinished_videos',
-      help: 'Videos that wait or are being processed, as last seen by this process.',
-      labelNames: ['phase'],
       registers,
     }),
   }

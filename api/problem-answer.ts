@@ -27,7 +27,8 @@ export const answerProblem: ErrorRequestHandler = async (error: unknown, req, re
   else await answerBeforeTheBodyEnds(req, res, JSON.stringify(problem.body))
 }
 
-function problemOf(error: unknown): Problem {
+/** What the caller is told of an error. */
+export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
   // Express throws this for a path with a broken percent escape.
   if (error instanceof URIError)

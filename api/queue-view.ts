@@ -1,5 +1,4 @@
 import type { Log } from '../infra/log.js'
-import type { ApiMetrics } from './metrics.js'
 import { type Unfinished, UnfinishedVideos } from './unfinished-videos.js'
 import { within } from './within.js'
 
@@ -28,7 +27,6 @@ const ownWordMs = 5_000
 export class QueueView {
   readonly #lister: VideoLister
   readonly #log: Log
-  readonly #metrics: ApiMetrics | undefined
   readonly #videos = new UnfinishedVideos()
   /** Own starts and deletes, until lists are sure to have them. */
   readonly #ownWord = new Map<string, { at: number; unfinished: Unfinished | undefined }>()
@@ -36,10 +34,9 @@ export class QueueView {
   #refreshing: Promise<void> | undefined
   #now: () => number
 
-  constructor(lister: VideoLister, log: Log, metrics?: ApiMetrics, now: () => number = Date.now) {
+  constructor(lister: VideoLister, log: Log, now: () => number = Date.now) {
     this.#lister = lister
     this.#log = log
-    this.#metrics = metrics
     this.#now = now
   }
 
@@ -84,9 +81,6 @@ export class QueueView {
     }
     this.#refreshedAt = began
     for (const [id, word] of this.#ownWord) if (began - word.at > ownWordMs) this.#ownWord.delete(id)
-    const processing = this.#videos.processing().length
-    this.#metrics?.unfinished.set({ phase: 'processing' }, processing)
-    this.#metrics?.unfinished.set({ phase: 'queued' }, this.#videos.size - processing)
   }
 
   #apply({ id, unfinished }: Listed): void {

@@ -38,11 +38,10 @@ export async function receiveOrder(
   signal: AbortSignal,
 ): Promise<Received> {
   const stop = metrics.uploads.startTimer()
-  let stored = false
+  let outcome: 'stored' | 'refused' = 'refused'
   try {
     const form = await readForm(req, { storeFile: inputStorer(store, videoId), patience, signal })
     metrics.uploadBytes.inc(form.bytes)
-    stored = true
     // Parameters before files: they cost nothing to check.
     const parameters = readParameters(form.texts)
     const { reference, voices } = required(form)
@@ -56,9 +55,10 @@ export async function receiveOrder(
       throw unavailable('the object store', e)
     })
     signal.throwIfAborted()
+    outcome = 'stored'
     return { order, digest: digestOf(parameters, media) }
   } finally {
-    stop({ outcome: stored ? 'stored' : 'refused' })
+    stop({ outcome })
   }
 }
 

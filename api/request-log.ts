@@ -33,9 +33,10 @@ export function requestLogger(log: Log, metrics: ApiMetrics): RequestHandler {
     res.once('close', () => {
       const seconds = (performance.now() - began) / 1000
       const status = res.writableFinished ? res.statusCode : 499 // nginx's word for: the client left
-      // The pattern, not the path: one series for all videos.
-      const route: unknown = (req.route as { path?: unknown } | undefined)?.path
-      metrics.requests.observe({ method, route: typeof route === 'string' ? route : 'none', status }, seconds)
+      // The pattern, not the path: one series for all videos. `baseUrl` is where a router of its own is mounted (/docs).
+      const pattern: unknown = (req.route as { path?: unknown } | undefined)?.path
+      const route = typeof pattern === 'string' ? `${req.baseUrl}${pattern === '/' ? '' : pattern}` : 'none'
+      metrics.requests.observe({ method, route, status }, seconds)
       const level = status >= 500 ? 'warn' : method === 'POST' || method === 'DELETE' ? 'info' : 'debug'
       requestLog(res)[level]({ event: 'request', method, path, status, ms: Math.round(seconds * 1000) }, 'answered')
     })

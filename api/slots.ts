@@ -1,12 +1,16 @@
 /** A number of places that many want at once. */
 export class Slots {
-  readonly #count: number
+  readonly count: number
   #free: number
   readonly #waiting: (() => void)[] = []
 
   constructor(count: number) {
-    this.#count = count
+    this.count = count
     this.#free = count
+  }
+
+  get taken(): number {
+    return this.count - this.#free
   }
 
   /** A place at once, or undefined when there is none. */
@@ -37,7 +41,7 @@ export class Slots {
 
   /** Resolves when nobody holds a place. */
   async allFree(): Promise<void> {
-    const all = Array.from({ length: this.#count }, () => this.wait(new AbortController().signal))
+    const all = Array.from({ length: this.count }, () => this.wait(new AbortController().signal))
     for (const place of await Promise.all(all)) place[Symbol.dispose]()
   }
 

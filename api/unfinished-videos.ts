@@ -74,6 +74,14 @@ export class UnfinishedVideos {
     return this.#ordered.slice(0, this.#firstQueued())
   }
 
+  /** When the queued video was accepted that has waited longest, whatever its priority. */
+  oldestQueuedAt(): number | undefined {
+    const queued = this.#ordered.slice(this.#firstQueued())
+    return queued.length === 0
+      ? undefined
+      : queued.reduce((least, { createdAt }) => Math.min(least, createdAt), Infinity)
+  }
+
   ids(): Iterable<string> {
     return this.#byId.keys()
   }

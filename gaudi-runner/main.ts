@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { observeFreeDisk } from '../infra/free-disk.js'
 import { requireModelDir } from '../infra/model-dir.js'
 import { runProgram } from '../infra/program.js'
 import { mediaSettings, runnerSettings } from '../infra/settings.js'
@@ -12,6 +13,7 @@ const { FFMPEG_PATH } = mediaSettings
 await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) => {
   const { settings, log, registry, signal } = program
   requireModelDir(settings)
+  observeFreeDisk(registry, 'runner', settings.RUNNER_DIR)
   await using runner = await startRunner({
     host: settings.RUNNER_HOST,
     port: settings.RUNNER_PORT,

@@ -181,7 +181,7 @@ test('the queue is listed once, then kept up by one delta a second with ten seco
   const lister = new FakeLister()
   const clock = { now: 100_000 }
   lister.all = [{ id: 'v1', unfinished: video('v1') }]
-  const view = new QueueView(lister, log, undefined, () => clock.now)
+  const view = new QueueView(lister, log, () => clock.now)
   assert.deepEqual(lister.asked, [])
   const [first] = await Promise.all([view.videos(), view.videos(), view.videos()])
   assert.equal(first.size, 1)
@@ -201,7 +201,7 @@ test('the queue is listed once, then kept up by one delta a second with ten seco
 test('own starts and deletes show at once, and no late list undoes a delete', async () => {
   const lister = new FakeLister()
   const clock = { now: 100_000 }
-  const view = new QueueView(lister, log, undefined, () => clock.now)
+  const view = new QueueView(lister, log, () => clock.now)
   view.started(video('v7'))
   assert.equal((await view.videos()).ahead(video('v8')), 1)
   view.removed('v7')
@@ -213,7 +213,7 @@ test('own starts and deletes show at once, and no late list undoes a delete', as
 test('with Temporal’s lists away the queue is shown as last known, and refused if nothing is known', async () => {
   const lister = new FakeLister()
   const clock = { now: 0 }
-  const view = new QueueView(lister, log, undefined, () => clock.now)
+  const view = new QueueView(lister, log, () => clock.now)
   lister.isAway = true
   await assert.rejects(view.videos(), /away/)
   lister.isAway = false

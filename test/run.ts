@@ -77,9 +77,9 @@ async function testOn(starting: Promise<Stack>): Promise<void> {
   else console.log(`logs of the stack: ${stack.logDir}`)
 }
 
-function describe({ apiUrl, temporalAddress, namespace, s3, runnerAddresses }: Stack): TestStack {
+function describe({ apiUrl, temporalAddress, namespace, s3, runnerAddresses, metricsUrls }: Stack): TestStack {
   return {
-    ...{ apiUrl, temporalAddress, namespace, s3, runnerAddresses, dataDir },
+    ...{ apiUrl, temporalAddress, namespace, s3, runnerAddresses, metricsUrls, dataDir },
     ffmpegPath: ffmpeg,
     pythonPath: python,
     examplesDir: join(root, 'examples'),

@@ -7,6 +7,8 @@ export type TestStack = {
   namespace: string
   s3: S3Address
   runnerAddresses: string[]
+  /** By program. */
+  metricsUrls: Record<string, string>
   ffmpegPath: string
   pythonPath: string
   dataDir: string

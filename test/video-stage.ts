@@ -1,5 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client'
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
+import { Registry } from 'prom-client'
+import { endedVideos } from '../activities/ended-videos.js'
 import { workflowCode } from '../activities/workflow-code.js'
 import { connectTemporal, prepareNamespace, type TemporalClient } from '../infra/temporal.js'
 import { connectWorker } from '../infra/temporal-worker.js'
@@ -63,6 +65,8 @@ export function willing(): VideoActivities {
 
 export type Stage = AsyncDisposable & {
   temporal: TemporalClient
+  /** What the worker of the workflows counts. */
+  registry: Registry
   /** Starts a video as the API does, with `play` as its activities. */
   start(play: Partial<VideoActivities>, options?: { retentionMs?: number }): Promise<StagedVideo>
   /** Has all workers leave, and come back when `meanwhile` is over. */
@@ -101,6 +105,8 @@ export async function openStage(): Promise<Stage> {
     ),
   )
   const native = await connectWorker(settings)
+  const registry = new Registry()
+  const sinks = endedVideos(registry)
   const plays = new Map<string, VideoActivities>()
   const played = (videoId: string): VideoActivities => plays.get(videoId) ?? willing()
   const activities: VideoActivities & SweepActivities = {
@@ -115,7 +121,7 @@ export async function openStage(): Promise<Stage> {
   const common = { connection: native.connection, namespace, activities, maxHeartbeatThrottleInterval: 100 }
   const attend = async (): Promise<{ leave: () => Promise<unknown> }> => {
     const workers = await Promise.all([
-      Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode() }),
+      Worker.create({ ...common, taskQueue: queues.videos, ...workflowCode(), sinks }),
       Worker.create({ ...common, taskQueue: queues.media }),
       Worker.create({ ...common, taskQueue: queues.gaudi }),
       // The only node whose renders can be taken up again.
@@ -134,6 +140,7 @@ export async function openStage(): Promise<Stage> {
 
   return {
     temporal,
+    registry,
     async start(play, { retentionMs = 3_600_000 } = {}) {
       started++
       const id = `video_1700000000_stage${String(started).padStart(5, 'a')}`

@@ -52,6 +52,29 @@ test('a video is prepared, rendered, assembled, kept, and gone once it is delete
   await assert.rejects(video.remove(), WorkflowNotFoundError)
 })
 
+test('each end of a video is counted once, however often its history is replayed', async () => {
+  const counts = async () => {
+    const text = await stage.registry.metrics()
+    return ['phase="completed"', 'phase="failed"', 'phase="cancelled"', 'code="InvalidInput"', 'code="Internal"'].map(
+      (series) => Number(new RegExp(`${series}\\} (\\d+)`).exec(text)?.[1]),
+    )
+  }
+  const before = await counts()
+  const completed = await stage.start({})
+  const failed = await stage.start({ prepare: () => Promise.reject(failure('InvalidInput', 'not a voice')) })
+  const cancelled = await stage.start({ render: untilCancelled })
+  await completed.reached('completed')
+  await failed.reached('failed')
+  await cancelled.cancel()
+  await stage.unattended(() => Promise.resolve())
+  for (const video of [completed, failed, cancelled]) await video.remove()
+  const after = await counts()
+  assert.deepEqual(
+    after.map((count, index) => count - (before[index] ?? 0)),
+    [1, 1, 1, 1, 0],
+  )
+})
+
 test('what the client did wrong fails the video at once, with the words that it was given', async () => {
   let tries = 0
   const video = await stage.start({

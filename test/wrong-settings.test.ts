@@ -1,55 +1,20 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test, { type TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import test from 'node:test'
 import { parts } from '../infra/setup/parts.mjs'
-import { freePorts } from '../infra/stack/stack-settings.js'
+import { outsideServers as servers, runProgram as run } from './run-program.js'
 import { testStack } from './stack.js'
 
 const stack = testStack()
 const port = (url: string) => new URL(url.includes('//') ? url : `grpc://${url}`).port
 const nobody = '127.0.0.1:1'
 
-/** Every server elsewhere, so that `npm start` has none to start. */
-const servers: NodeJS.ProcessEnv = {
-  ...stack.s3,
-  TEMPORAL_ADDRESS: stack.temporalAddress,
-  TEMPORAL_NAMESPACE: stack.namespace,
-  RUNNER_ADDRESS: stack.runnerAddresses[0] ?? '',
-}
-
-type Ran = { code: number | null; output: string; lines: Record<string, unknown>[] }
-
-/** A program of dist/ in a folder of its own, with these settings and no others, until it ends or says `event`. */
-async function run(context: TestContext, program: string, settings: NodeJS.ProcessEnv, event?: string): Promise<Ran> {
-  const dir = mkdtempSync(join(tmpdir(), 'text2video-settings-'))
-  context.after(() => rmSync(dir, { recursive: true, force: true }))
-  const { PATH, HOME } = process.env
-  const tools = { FFMPEG_PATH: stack.ffmpegPath, PYTHON_PATH: stack.pythonPath }
-  const env = { PATH, HOME, ...tools, ...freePorts, DATA_DIR: join(dir, 'data'), ...settings }
-  const child = spawn(process.execPath, [fileURLToPath(new URL(`../${program}`, import.meta.url))], { env, cwd: dir })
-  let output = ''
-  let asked = false
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += String(chunk)
-      if (asked || event === undefined || !output.includes(`"event":"${event}"`)) return
-      asked = child.kill('SIGTERM') // a second one would end it at once
-    })
-  }
-  const [code] = (await once(child, 'close')) as [number | null]
-  const lines = output
-    .split('\n')
-    .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Record<string, unknown>] : []))
-  return { code, output, lines }
-}
-
 const start = 'infra/start.js'
+const ready = '"event":"ready"'
 
 test('npm start checks the settings of every program before it starts anything', async (context) => {
   const wrong = { VIDEO_RETENTION_DAYS: '0', DEVICE: 'tpu', LOG_LEVEL: 'verbose', MEDIA_SLOTS: 'two', RANKS: '0' }
@@ -168,14 +133,14 @@ for (const worker of ['videos', 'media', 'node']) {
 
 test('a namespace is made when that is asked for, or by the command that is told', async (context) => {
   const asked = { ...servers, TEMPORAL_NAMESPACE: `asked-${randomUUID()}`, TEMPORAL_CREATE_NAMESPACE: 'true' }
-  const made = await run(context, 'activities/videos-worker.js', asked, 'ready')
+  const made = await run(context, 'activities/videos-worker.js', asked, { until: ready })
   assert.equal(made.code, 0, made.output)
 
   const told = { ...servers, TEMPORAL_NAMESPACE: `told-${randomUUID()}` }
   const refused = await run(context, 'activities/videos-worker.js', told)
   const [, command = ''] = /`temporal ([^`]*)`/.exec(refused.output) ?? assert.fail(refused.output)
   execFileSync(parts().temporal, command.split(' '), { stdio: 'ignore' })
-  const found = await run(context, 'activities/videos-worker.js', told, 'ready')
+  const found = await run(context, 'activities/videos-worker.js', told, { until: ready })
   assert.equal(found.code, 0, found.output)
 })
 

@@ -9,6 +9,7 @@ import {
   isCancellation,
   log,
   proxyActivities,
+  proxySinks,
   setHandler,
   sleep,
 } from '@temporalio/workflow'
@@ -20,6 +21,9 @@ import { RenderGenerations } from './render-generations.js'
 import { isOver, type VideoInput, type VideoMemo } from './video.js'
 import type { VideoActivities } from './video-activities.js'
 import { VideoRecord } from './video-record.js'
+import type { VideoSinks } from './video-sinks.js'
+
+const { videos: videosSink } = proxySinks<VideoSinks>()
 
 const deletion = defineUpdate<VideoMemo>(deleteUpdate)
 const cancellation = defineUpdate<VideoMemo, [number | undefined]>(cancelUpdate)
@@ -91,6 +95,7 @@ export async function video(input: VideoInput): Promise<void> {
   const end = (ending: Partial<VideoMemo>) => {
     const endedAt = Date.now()
     record.change({ ...ending, endedAt, expiresAt: endedAt + retentionMs }, ['node'])
+    videosSink.ended(record.memo.phase, ending.error?.word)
   }
 
   setHandler(
