@@ -5,8 +5,10 @@ import { rankCommand } from '../gaudi-runner/rank-command.js'
 import { engineSettings, readSettings, runnerSettings } from '../infra/settings.js'
 
 const commandOf = async (env: Record<string, string>) =>
-  (await rankCommand({ ...readSettings(env, { ...runnerSettings, ...engineSettings }), FFMPEG_PATH: 'ffmpeg' }))(1, '/run/launch/control.sock')
-    .args
+  (await rankCommand({ ...readSettings(env, { ...runnerSettings, ...engineSettings }), FFMPEG_PATH: 'ffmpeg' }))(
+    1,
+    '/run/launch/control.sock',
+  ).args
 
 test("Gaudi's settings reach the ranks before torch is imported, the recipes' folder in full", async () => {
   const args = await commandOf({})
