@@ -3,7 +3,7 @@ import { observeFreeDisk } from '../infra/files/free-disk.js'
 import { requireModelDir } from '../infra/program/model-dir.js'
 import { closeToOthers, ownFolder } from '../infra/files/private-folder.js'
 import { runProgram } from '../infra/program/program.js'
-import { mediaSettings, runnerSettings } from '../infra/program/settings.js'
+import { engineSettings, mediaSettings, runnerSettings } from '../infra/program/settings.js'
 import { ownVersion } from '../infra/program/version.js'
 import { rankCommand } from './ranks/rank-command.js'
 import { startRunner } from './runner.js'
@@ -11,7 +11,7 @@ import { createRunnerMetrics } from './job/runner-metrics.js'
 
 const { FFMPEG_PATH } = mediaSettings
 
-await runProgram('runner', { ...runnerSettings, FFMPEG_PATH }, async (program) => {
+await runProgram('runner', { ...runnerSettings, ...engineSettings, FFMPEG_PATH }, async (program) => {
   const { settings, log, registry, signal } = program
   requireModelDir(settings)
   const dir = ownFolder('RUNNER_DIR', settings.RUNNER_DIR)

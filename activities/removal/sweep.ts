@@ -24,7 +24,12 @@ const nodeMs = 7 * 24 * hourMs
 export function createSweepActivities(dependencies: SweepDependencies): SweepActivities {
   const { registry, log } = dependencies
   const name = 'text2video_swept_total'
-  const counter = new Counter({ name, help: 'Leftovers removed, by kind', labelNames: ['kind'], registers: [registry] })
+  const counter = new Counter({
+    name,
+    help: 'Leftovers that the nightly sweep removed, by kind.',
+    labelNames: ['kind'],
+    registers: [registry],
+  })
   return {
     async sweep() {
       using _beats = startHeartbeats(5000)

@@ -12,14 +12,14 @@ import { failureOf } from './activity-failure.js'
 export function activityEdge({ log, registry }: { log: Log; registry: Registry }): ActivityInterceptorsFactory {
   const waited = new Histogram({
     name: 'text2video_dispatch_seconds',
-    help: 'From an activity being scheduled to its start on a worker',
+    help: 'Seconds from an activity being scheduled to its start on a worker.',
     labelNames: ['activity'],
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 120, 600, 3600, 14_400],
     registers: [registry],
   })
   const ran = new Histogram({
     name: 'text2video_activity_seconds',
-    help: 'Length of activities, by how they ended',
+    help: 'Seconds of activities, by how they ended.',
     labelNames: ['activity', 'outcome'],
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400],
     registers: [registry],

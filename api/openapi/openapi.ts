@@ -144,6 +144,8 @@ const paths: ZodOpenApiPathsObject = {
       operationId: 'getVideo',
       tags: ['videos'],
       summary: 'State and progress of a video',
+      description:
+        'Every few seconds is often enough. A video that failed or was cancelled is a 200 too, with status `error`.',
       requestParams: { path: z.object({ video_id: videoId }) },
       responses: { '200': { ...video('processing'), headers: note }, ...refusals(...anywhere, 'not_found') },
     },
@@ -151,6 +153,7 @@ const paths: ZodOpenApiPathsObject = {
       operationId: 'deleteVideo',
       tags: ['videos'],
       summary: 'Delete a video and all of its files',
+      description: 'Refused while it is being processed: cancel it first. Afterwards it is a 404.',
       requestParams: { path: z.object({ video_id: videoId }) },
       responses: { '200': video('deleted'), ...refusals(...changing, 'not_found', 'video_is_processing') },
     },

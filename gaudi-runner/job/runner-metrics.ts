@@ -17,44 +17,44 @@ export type RunnerMetrics = {
 
 export function createRunnerMetrics(registry: Registry): RunnerMetrics {
   const registers = [registry]
-  const ready = new Gauge({ name: 'text2video_runner_ready', help: '1 while the ranks are ready', registers })
+  const ready = new Gauge({ name: 'text2video_runner_ready', help: '1 while the ranks are ready, else 0.', registers })
   const breaks = new Counter({
     name: 'text2video_runner_rank_breaks_total',
-    help: 'Groups of ranks that broke, by why; each is started again',
+    help: 'Groups of ranks that broke, by why; each is started again.',
     labelNames: ['code'],
     registers,
   })
   const jobs = new Counter({
     name: 'text2video_runner_jobs_total',
-    help: 'Jobs by how they ended',
+    help: 'Jobs by how they ended.',
     labelNames: ['state'],
     registers,
   })
   const resumes = new Counter({
     name: 'text2video_runner_resumes_total',
-    help: 'Jobs that went on, by what had broken off: the ranks, or the runner',
+    help: 'Jobs that went on, by what had broken off: the ranks, or the runner.',
     labelNames: ['after'],
     registers,
   })
   const lost = new Counter({
     name: 'text2video_runner_lost_steps_total',
-    help: 'Denoising steps done a second time after ranks had broken',
+    help: 'Denoising steps done a second time after ranks had broken.',
     registers,
   })
   const recovered = new Counter({
     name: 'text2video_runner_recovered_jobs_total',
-    help: 'Jobs of an earlier runner that were found and taken up',
+    help: 'Jobs of an earlier runner that were found and taken up.',
     registers,
   })
   const orphaned = new Counter({
     name: 'text2video_runner_orphaned_jobs_total',
-    help: 'Jobs given up since nobody watched them',
+    help: 'Jobs given up since nobody watched them.',
     registers,
   })
-  const steps = new Counter({ name: 'text2video_runner_steps_total', help: 'Denoising steps done', registers })
+  const steps = new Counter({ name: 'text2video_runner_steps_total', help: 'Denoising steps done.', registers })
   const forward = new Gauge({
     name: 'text2video_runner_seconds_per_forward',
-    help: 'Seconds of one forward pass, newest measurement',
+    help: 'Seconds of one forward pass, as last measured.',
     registers,
   })
 

@@ -125,7 +125,7 @@ export const nodeSettings = {
     .describe('name of this node, unique in the fleet'),
 }
 
-/** The runner's; the API reads it too, to name the model of a video that no node has taken yet. */
+/** Of the runner, and of the API, which names the model of a video that no node has taken yet. */
 export const engineSettings = {
   ENGINE: oneOf(['demo', 'infinitetalk'])
     .default('demo')
@@ -137,7 +137,6 @@ export const runnerSettings = {
   RUNNER_PORT: port(50051).describe('gRPC runner'),
   RUNNER_DIR: z.string().default('.data/runner').describe("the runner's job and its fence; kept over restarts"),
   RANKS: count(2, 1, 64).describe('processes that hold the model; 8 on a Gaudi node'),
-  ...engineSettings,
   MODEL_DIR: z.string().default('/hf').describe("InfiniteTalk's weights, in the original's folders"),
   DEVICE: oneOf(['auto', 'hpu', 'cuda', 'cpu'])
     .default('auto')
@@ -167,6 +166,7 @@ export const stackSettings = {
 /** Every setting there is, as `npm start` checks them before it starts anything. */
 export const everySetting = {
   ...apiSettings,
+  ...engineSettings,
   ...mediaSettings,
   ...nodeSettings,
   ...runnerSettings,

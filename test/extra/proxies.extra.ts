@@ -81,7 +81,7 @@ async function startNginx(): Promise<Proxy> {
     ['/etc/ssl/videos.example.org.key', key],
     ['http://127.0.0.1:9389/;', `${apiUrl}/;`],
   ])
-  mkdirSync(join(folder, 'nginx'))
+  mkdirSync(join(folder, 'nginx'), { recursive: true })
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${folder}/nginx/${kind};`)
     .join('\n')
@@ -108,8 +108,9 @@ function curl(port: number, [path = '', ...options]: string[]): Promise<string> 
 }
 
 const status = ['--output', '/dev/null', '--write-out', '%{http_code}']
+const noNginx = missing('nginx', 'apt-get install nginx-light')
 const proxies = [
-  { program: 'nginx', start: startNginx, skip: missing('nginx', 'apt-get install nginx-light') },
+  { program: 'nginx', start: startNginx, skip: noNginx },
   { program: 'caddy', start: startCaddy, skip: missing('caddy', 'apt-get install caddy') },
 ]
 
@@ -137,21 +138,6 @@ for (const { program, start, skip } of proxies) {
     assert.equal(await curl(proxy.port, [`/t2v/v1/videos/${id}`, '--request', 'DELETE', ...status]), '200')
   })
 
-  test(`through ${program} a large body that is refused early is refused by the API, not by the proxy`, {
-    skip,
-  }, async () => {
-    await using proxy = await start()
-    const large = join(folder, 'large')
-    writeFileSync(large, Buffer.alloc(8_000_000))
-    for (let i = 0; i < 5; i++) {
-      const answer = await curl(proxy.port, [
-        '/t2v/v1/videos',
-        ...['--header', 'content-type: application/json', '--data-binary', `@${large}`],
-      ])
-      assert.match(answer, /"type":"wrong_content_type"/)
-    }
-  })
-
   test(`through ${program} the docs page is there below the prefix`, { skip }, async () => {
     await using proxy = await start()
     const docs = `https://${name}:${proxy.port}/t2v/docs/`
@@ -168,3 +154,19 @@ for (const { program, start, skip } of proxies) {
       assert.equal(await curl(proxy.port, [path, ...status]), '200', path)
   })
 }
+
+// Caddy loses a third of these (docs/reverse-proxy.md).
+test('through nginx a large body that is refused early is refused by the API, not by the proxy', {
+  skip: noNginx,
+}, async () => {
+  await using proxy = await startNginx()
+  const large = join(folder, 'large')
+  writeFileSync(large, Buffer.alloc(50_000_000))
+  for (let i = 0; i < 10; i++) {
+    const answer = await curl(proxy.port, [
+      '/t2v/v1/videos',
+      ...['--header', 'content-type: application/json', '--data-binary', `@${large}`],
+    ])
+    assert.match(answer, /"type":"wrong_content_type"/)
+  }
+})

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import test from 'node:test'
 import { rankCommand } from '../../gaudi-runner/ranks/rank-command.js'
-import { readSettings, runnerSettings } from '../../infra/program/settings.js'
+import { engineSettings, readSettings, runnerSettings } from '../../infra/program/settings.js'
 
 const commandOf = async (env: Record<string, string>) =>
-  (await rankCommand({ ...readSettings(env, runnerSettings), FFMPEG_PATH: 'ffmpeg' }))(1, '/run/launch/control.sock')
-    .args
+  (await rankCommand({ ...readSettings(env, { ...runnerSettings, ...engineSettings }), FFMPEG_PATH: 'ffmpeg' }))(
+    1,
+    '/run/launch/control.sock',
+  ).args
 
 test("Gaudi's settings reach the ranks before torch is imported, the recipes' folder in full", async () => {
   const args = await commandOf({})

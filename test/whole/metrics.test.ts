@@ -158,7 +158,7 @@ test('the age of the oldest queued video is that of the oldest, whatever its pri
   let isKnown = true
   const queue = { videos: () => (isKnown ? Promise.resolve(videos) : Promise.reject(new Error('Temporal is away'))) }
   observeQueue(registry, queue, () => 100_000)
-  const age = /oldest_queued_video_seconds (\S+)\n/
+  const age = /^text2video_oldest_queued_video_seconds (\S+)$/m
   const told = async () => age.exec(await registry.metrics())?.[1]
   assert.equal(await told(), '0')
   videos.put({ id: 'a', phase: 'queued', priority: 1, createdAt: 90_000, ...common })

@@ -53,8 +53,9 @@ def test_two_people_speak_if_each_has_a_token(pair: RankGroup, tmp_path: Path) -
     inputs = make_inputs(tmp_path / "two", 0.5, second_voice=0.5)
     said = order(frames=12, audio_type="para", **SMALL)
     assert pair.render("two", inputs, **said)["type"] == "finished"
-    # Person 1's half of 16 pixels holds no patch that a token is made of.
-    refused = pair.render("narrow", inputs, **{**said, "width": 16})
+    # Person 1's box holds none of the pixels that a token looks at: one in 64 of the reference's, either way.
+    boxes = [{"x": 8, "y": 8, "width": 2, "height": 2}, {"x": 128, "y": 0, "width": 100, "height": 200}]
+    refused = pair.render("narrow", inputs, **{**said, "bbox": boxes})
     assert refused["type"] == "rejected"
     assert "covers no token" in refused["detail"]
 
@@ -69,7 +70,7 @@ def test_a_preset_is_its_own_video_and_no_other_s_checkpoint(pair: RankGroup, tm
     assert videos["first"] == videos["again"] != videos["quick"]
     refused = pair.render("none", make_inputs(tmp_path / "none", 0.5), **{**said, "preset": "best"})
     assert refused["type"] == "rejected"
-    assert "the preset 'best' is not among this node's: quality, fast, turbo" in refused["detail"]
+    assert "preset must be quality or fast or turbo; it was 'best'" in refused["detail"]
 
 
 def test_all_that_is_wrong_is_told_by_ranks_that_cannot_start(broken_folder: ModelFolder) -> None:
