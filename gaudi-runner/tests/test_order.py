@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
-from orders import CASES, order
+from support.orders import CASES, order
 
 from pipeline.guidance import Sampling
 from pipeline.order import Order, OrderRejected

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-TABLE = json.loads((Path(__file__).parents[2] / "test/fixtures/parameters.json").read_text())
+TABLE = json.loads((Path(__file__).parents[3] / "test/fixtures/parameters.json").read_text())
 
 # What the ranks are given, with the cases of each setting. The service's tests read the same table.
 CASES: dict[str, dict[str, list]] = {
