@@ -57,7 +57,7 @@ test('health says what is so, and SIGTERM leaves no process behind', async () =>
     const metrics = await (await fetch(`${program.adminUrl}/metrics`)).text()
     const values = [
       /text2video_runner_ready\{.*\} 1\n/,
-      /text2video_runner_rank_breaks_total\{reason="ENGINE".*\} 1\n/,
+      /text2video_runner_rank_breaks_total\{code="rank_failed".*\} 1\n/,
       /text2video_runner_jobs_total\{state="FINISHED".*\} 1\n/,
       /text2video_runner_steps_total\{.*\} 6\n/,
       /text2video_runner_resumes_total\{after="ranks".*\} 1\n/,

@@ -3,7 +3,9 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import test from 'node:test'
+import { ownBucket } from '../support/own-bucket.js'
 import { outsideServers, runProgram } from '../support/run-program.js'
+import { testStack } from '../support/test-stack.js'
 
 test('npm start serves metrics from METRICS_PORT on, lists where, and says which port was taken', async (context) => {
   const base = randomInt(1_000, 3_000) * 10 // below the ports that systems give to connections on their way out
@@ -12,7 +14,8 @@ test('npm start serves metrics from METRICS_PORT on, lists where, and says which
   context.after(() => other.close())
   const changes = {
     // A service of its own on the servers of the tests, whose nodes it must not touch.
-    ...{ S3_BUCKET: `metrics-${randomUUID()}`, TEMPORAL_NAMESPACE: `metrics-${randomUUID()}` },
+    ...(await ownBucket(testStack(), 'metrics')),
+    TEMPORAL_NAMESPACE: `metrics-${randomUUID()}`,
     ...{ TEMPORAL_CREATE_NAMESPACE: 'true', RUNNER_ADDRESS: '127.0.0.1:1', NODE_NAME: 'metrics' },
     METRICS_PORT: String(base),
   }
