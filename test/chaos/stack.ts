@@ -153,7 +153,7 @@ export class ChaosStack implements AsyncDisposable {
   }
 
   async #up(): Promise<void> {
-    const host = fork(join(import.meta.dirname, 'chaos-host.js'), { env: this.#env, stdio: 'inherit' })
+    const host = fork(join(import.meta.dirname, 'host.js'), { env: this.#env, stdio: 'inherit' })
     this.#host = host
     this.#places = await new Promise<Places>((resolve, reject) => {
       host.on('message', (word: HostWord) => {
