@@ -14,7 +14,7 @@ export type LogOptions = { program: string; level?: string; output?: Destination
  * What concerns one video goes to `log.child({ video: id })`. A child's line that repeats a field of its child has that key twice,
  * which strict readers refuse: `logs.test.ts` looks for it.
  */
-export function createLog({ program, level = 'info', output = pino.destination(1) }: LogOptions): Log {
+export function createLog({ program, level = 'info', output = stdout() }: LogOptions): Log {
   const options = {
     level,
     base: { program, pid: process.pid },
@@ -24,6 +24,11 @@ export function createLog({ program, level = 'info', output = pino.destination(1
     redact: { paths: secrets, censor: '…' },
   } satisfies LoggerOptions
   return pino(options, output)
+}
+
+/** Written at once: the line that says why a program ends was lost now and then, when the one before was still being written. */
+function stdout(): DestinationStream {
+  return pino.destination({ dest: 1, sync: true })
 }
 
 /** What libraries write to the console, and Node's own warnings, become lines of the log: all that a program says is JSON. */
