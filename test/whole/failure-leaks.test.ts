@@ -139,7 +139,8 @@ function rendering(prompt: string): Pick<VideoActivities, 'render'> {
         await store.put(key, bytes)
         return { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
       }
-      const order = { ...request.order, prompt, steps: 4, width: 64, height: 64 }
+      const parameters = { ...request.order.parameters, prompt, steps: 4 }
+      const order = { ...request.order, parameters, width: 64, height: 64 }
       const reference = { kind: 'picture' as const, ...(await stored(order.reference.key)) }
       const voices = [await stored(objectKeys.preparedVoice(order.videoId, 0))]
       await untilIdle(runner.client)
