@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import { failure } from '../worker/activity-failure.js'
-import { readMark } from '../render/stored-chunks.js'
+import { readMark } from '../chunk-mark.js'
 
 type Chunk = { videoId: string; chunk: number; generation: number }
 

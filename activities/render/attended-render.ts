@@ -11,7 +11,7 @@ import { failure, failureOf, withProgress } from '../worker/activity-failure.js'
 import type { FollowedJobs } from './followed-jobs.js'
 import { startHeartbeats } from '../worker/heartbeats.js'
 import type { RenderMetrics } from './render-metrics.js'
-import { leavesJob } from './runner-failure.js'
+import { leavesJob } from '../worker/runner-failure.js'
 
 export type RenderDependencies = {
   store: ObjectStore

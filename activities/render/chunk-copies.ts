@@ -3,8 +3,9 @@ import { failureCode, failures } from '../../workflows/failures.js'
 import { abortableSleep } from '../worker/abortable-sleep.js'
 import type { Rendered } from '../../workflows/video/video-activities.js'
 import { failure, failureOf } from '../worker/activity-failure.js'
-import { isAway, runnerLostAfterMs } from './runner-failure.js'
-import type { ChunkMark, StoredChunks } from './stored-chunks.js'
+import { isAway, runnerLostAfterMs } from '../worker/runner-failure.js'
+import type { ChunkMark } from '../chunk-mark.js'
+import type { StoredChunks } from './stored-chunks.js'
 
 export type ChunkCopiesOptions = {
   /** What lay in S3 already. */

@@ -6,7 +6,7 @@ import type { Attendance, Position, RenderDependencies } from './attended-render
 import { ChunkCopies } from './chunk-copies.js'
 import { failure } from '../worker/activity-failure.js'
 import { followJob } from './follow-job.js'
-import { jobFailure } from './runner-failure.js'
+import { jobFailure } from '../worker/runner-failure.js'
 import { storeChunk } from './store-chunk.js'
 import type { StoredChunks } from './stored-chunks.js'
 

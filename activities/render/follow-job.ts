@@ -6,7 +6,7 @@ import {
 } from '../../gaudi-runner/client/runner-client.js'
 import { abortableSleep } from '../worker/abortable-sleep.js'
 import { failure } from '../worker/activity-failure.js'
-import { isAway, runnerLostAfterMs } from './runner-failure.js'
+import { isAway, runnerLostAfterMs } from '../worker/runner-failure.js'
 
 const againAfterMs = 250
 

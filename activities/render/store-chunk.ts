@@ -3,7 +3,7 @@ import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { writeStored } from '../../infra/files/stored-format.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import { failure } from '../worker/activity-failure.js'
-import { chunksFormat, type ChunkMark, type Digest } from './stored-chunks.js'
+import { chunksFormat, type ChunkMark, type Digest } from '../chunk-mark.js'
 
 type ChunkSource = { runner: Pick<RunnerClient, 'fetch'>; job: JobRef; signal: AbortSignal }
 

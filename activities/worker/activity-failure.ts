@@ -3,7 +3,7 @@ import { DamagedArtifact, RunnerCallFailed } from '../../gaudi-runner/client/run
 import { FfmpegFailed } from '../../infra/ffmpeg/ffmpeg.js'
 import { failures, type FailureCode, failureCode } from '../../workflows/failures.js'
 import type { RenderProgress } from '../../workflows/progress.js'
-import { runnerCallFailure } from '../render/runner-failure.js'
+import { runnerCallFailure } from './runner-failure.js'
 
 /**
  * What an activity fails with; `detail` is for operators and reaches no client. The server tries again only what always is.

@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler } from 'express'
 import type { ApiMetrics } from './metrics.js'
-import { ClientGone } from '../intake/pour-body.js'
 import { problemOf } from './problem-answer.js'
+import { ClientGone } from './problems.js'
 
 /** Counts every request that ends with a problem, by its type, and passes the error on to whoever answers. */
 export function countRefusals({ refusals }: Pick<ApiMetrics, 'refusals'>): ErrorRequestHandler {

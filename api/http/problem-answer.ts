@@ -1,7 +1,6 @@
 import type { ErrorRequestHandler, Request, Response } from 'express'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ClientGone } from '../intake/pour-body.js'
-import { Problem } from './problems.js'
+import { ClientGone, Problem } from './problems.js'
 import { logProblem, requestLog } from './request-log.js'
 
 /**

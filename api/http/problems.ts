@@ -98,6 +98,11 @@ export class Undecided extends Problem {
   }
 }
 
+/** The client left before its request was answered: nobody is there to read an answer. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone'
+}
+
 /** There is no such video: never was, was deleted, or has expired. */
 export function videoNotFound(id: string): Problem {
   // An id comes from the address: long ones are not repeated whole.

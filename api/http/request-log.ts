@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { RequestHandler, Response } from 'express'
 import type { Log } from '../../infra/program/log.js'
-import type { ApiParts } from '../api-parts.js'
-import { clientAddress } from './client-address.js'
+import { clientAddress, type TrustedProxies } from './client-address.js'
+import type { ApiMetrics } from './metrics.js'
 import type { Problem } from './problems.js'
 
 const acceptedId = /^[\w-]{8,64}$/
@@ -38,7 +38,11 @@ export function requestLogger({
   log,
   metrics,
   trusted,
-}: Pick<ApiParts, 'log' | 'metrics' | 'trusted'>): RequestHandler {
+}: {
+  log: Log
+  metrics: Pick<ApiMetrics, 'requests'>
+  trusted: TrustedProxies
+}): RequestHandler {
   const bytesOf = bodyCounter()
   return (req, res, next) => {
     const began = performance.now()

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { Pace } from './pace.js'
-import { Problem, unavailable } from '../http/problems.js'
+import { ClientGone, Problem, unavailable } from '../http/problems.js'
 
 /** How long a body may keep us waiting, and how large it may be. Node's own requestTimeout would cut off honest large uploads. */
 export type Patience = {
@@ -29,11 +29,6 @@ export type Pouring = {
   signal: AbortSignal
   /** Told whether the body is arriving, and how fast, where others may need its place. */
   upload?: { isArriving: boolean; readonly pace: Pace } | undefined
-}
-
-/** The client left before its request was answered: nobody is there to read an answer. */
-export class ClientGone extends Error {
-  override readonly name = 'ClientGone'
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ObjectStore, Uploaded } from '../../infra/s3/object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { fileLimits, formatsOf, type KnownFile, knownFile } from '../media/file-kinds.js'
-import { limited, peek } from '../media/file-stream.js'
+import { fileLimits, formatsOf, type KnownFile, knownFile } from './file-kinds.js'
+import { limited, peek } from './file-stream.js'
 import type { FilePart } from './form.js'
 import { Problem, unavailable } from '../http/problems.js'
 

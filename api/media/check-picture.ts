@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import type { Size } from '../../workflows/size-buckets.js'
 import type { MediaChecking } from './media-checking.js'
-import { fileLimits } from './file-kinds.js'
+import { fileLimits } from '../intake/file-kinds.js'
 import { Problem, unavailable } from '../http/problems.js'
 import type { StoredInput } from '../intake/store-input.js'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { oas31 } from 'zod-openapi'
-import { fileLimits, formatsOf } from '../media/file-kinds.js'
+import { fileLimits, formatsOf } from '../intake/file-kinds.js'
 import { maxVoices } from '../intake/form.js'
 import { type ParameterName, parametersSchema } from '../parameters/parameters.js'
 import { presets } from '../../workflows/presets.js'

@@ -1,7 +1,8 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client'
-import { defaultPriority, ofOpenVideos, ofVideos, searchAttributes, videoMemoKey } from '../../workflows/names.js'
+import { ofOpenVideos, ofVideos, searchAttributes, videoMemoKey } from '../../workflows/names.js'
 import { type Phase, phases, unfinishedPhases, type VideoMemo } from '../../workflows/video.js'
 import type { Listed, VideoLister } from './queue-view.js'
+import { attributeOf, priorityOf } from '../videos/execution-attributes.js'
 import { askTemporal } from '../videos/temporal-calls.js'
 import type { Unfinished } from './unfinished-videos.js'
 
@@ -36,7 +37,7 @@ function listedOf(execution: WorkflowExecutionInfo): Listed {
   const memo = execution.memo?.[videoMemoKey] as VideoMemo | undefined
   if (memo === undefined || execution.status.name !== 'RUNNING') return { id, unfinished: undefined }
   // The attribute, not the memo: it is what the list was selected by.
-  const phase = attribute(execution, searchAttributes.phase) ?? memo.phase
+  const phase = attributeOf(execution, searchAttributes.phase) ?? memo.phase
   return { id, unfinished: unfinishedOf(id, { ...memo, phase: phaseOf(phase) }, priorityOf(execution)) }
 }
 
@@ -45,16 +46,6 @@ export function unfinishedOf(id: string, memo: VideoMemo, priority: number): Unf
   const { phase, createdAt, work, tokens, startedAt, node } = memo
   if (phase !== 'queued' && phase !== 'processing') return undefined
   return { id, phase, priority, createdAt, work, tokens, startedAt, node }
-}
-
-/** The priority under which an execution was started, or has been moved to since. */
-export function priorityOf(execution: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>): number {
-  const value = attribute(execution, searchAttributes.priority)
-  return typeof value === 'number' ? value : defaultPriority
-}
-
-function attribute(execution: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>, name: string): unknown {
-  return execution.typedSearchAttributes.getAll().find((pair) => pair.key.name === name)?.value
 }
 
 function phaseOf(value: unknown): Phase {
