@@ -90,10 +90,10 @@ def test_one_rank_refuses_what_cannot_work_before_it_waits_for_the_others(broken
     engine = ("infinitetalk", "--model-dir", str(broken_folder.root), "--device", "cpu")
     with RankGroup(3, engine, started=[0]) as group:
         failed = group.until("ready", "failed")
-        assert (failed["rank"], failed["reason"]) == (0, "cannot_start")
-        assert "3 problems with the weights" in failed["message"]
+        assert (failed["rank"], failed["code"]) == (0, "cannot_start")
+        assert "3 problems with the weights" in failed["detail"]
         for problem in ("tokenizer.json is missing", "infinitetalk.safetensors is missing", "over 3 ranks"):
-            assert problem in failed["message"]
+            assert problem in failed["detail"]
         assert group.wait(60) == [1]
 
 
