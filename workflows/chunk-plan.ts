@@ -28,8 +28,8 @@ const lastLengths = [41, 57]
 
 /**
  * Audio that fits one chunk gets one of the smallest 4n + 1 frames that hold it (at least 5: one second latent);
- * longer audio 1 + ceil((L − 81) / 72) chunks (facts: pipeline 2.4; `chunk_table.json` of the reference), the last of
- * them cut to what holds the rest. The ranks plan the same (`gaudi-runner/pipeline/plan.py`).
+ * longer audio 1 + ceil((L − 81) / 72) chunks, as the published loop plans them, the last of them cut to
+ * what holds the rest. The ranks plan the same (`gaudi-runner/pipeline/plan.py`).
  */
 export function chunkPlan(frames: number): ChunkPlan {
   if (frames <= chunkFrames) {

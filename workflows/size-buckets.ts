@@ -1,4 +1,4 @@
-/** Output sizes [height, width] by the ratio height / width (facts: pipeline 3; every side is a multiple of 64). */
+/** Output sizes [height, width] by the ratio height / width (those of the published InfiniteTalk; every side is a multiple of 64). */
 const bucketTables = {
   '480p': {
     '0.26': [320, 1216],

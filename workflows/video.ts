@@ -23,7 +23,7 @@ export const unfinishedPhases = ['queued', 'processing'] as const satisfies read
 /** Why a video ended without a file. `detail` is for operators alone: what its owner is told stands in `failures.ts`. */
 export type VideoError = { code: EndingCode; detail: string }
 
-/** A render that ended early, or broke and went on by itself: for the receipt, and for who watches. */
+/** A render that ended early, or broke and went on by itself: for operators, in the memo and the web UI. */
 export type EndedAttempt = {
   code: FailureCode
   /** For operators. */

@@ -8,7 +8,7 @@ import { type TokenGrid, tokenGrid } from './token-grid.js'
 /**
  * Refuses boxes that could not be rendered: not one per voice, not within the reference, or without a token of their own on
  * the render's grid. A person without a token makes every number of the video NaN, a background without one leaves both
- * people without a voice (facts: model 14.11).
+ * people without a voice: the model shares each voice out by the tokens of its person and of the background.
  */
 export function checkBoxes(boxes: readonly Box[], voices: number, reference: Reference, render: Size): void {
   if (boxes.length === 0) return

@@ -8,6 +8,7 @@ import {
 } from 'zod-openapi'
 import { problemExample, videoExamples } from './openapi-examples.js'
 import { orderSchema } from './order-schema.js'
+import { healthSchema, readinessSchema } from './service-schemas.js'
 import { problems, type ProblemWord } from '../http/problems.js'
 import { videoSchema } from '../videos/video-schema.js'
 
@@ -27,17 +28,6 @@ export const errorSchema = z
     }),
   })
   .meta({ id: 'Error' })
-
-const partState = z.union([
-  z.strictObject({ ok: z.literal(true) }),
-  z.strictObject({ ok: z.literal(false), why: z.string() }),
-])
-export const readinessSchema = z
-  .strictObject({
-    status: z.enum(['ready', 'not ready', 'draining']),
-    parts: z.strictObject({ temporal: partState, s3: partState, worker: partState }),
-  })
-  .meta({ id: 'Readiness' })
 
 /** Words are added with time: a client that knows only today's must not refuse an answer for a new one. */
 function openWords({ jsonSchema }: { jsonSchema: oas31.SchemaObject }): void {
@@ -196,8 +186,8 @@ const paths: ZodOpenApiPathsObject = {
     get: {
       operationId: 'alive',
       tags: ['service'],
-      summary: 'This process is alive',
-      responses: { '200': { description: 'Alive.', content: json(z.strictObject({ status: z.literal('ok') })) } },
+      summary: 'This process is alive, and of which version',
+      responses: { '200': { description: 'Alive.', content: json(healthSchema) } },
     },
   },
   '/readyz': {

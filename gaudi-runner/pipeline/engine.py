@@ -87,7 +87,7 @@ class Engine(Protocol):
     name: str
     model: str  # as answers show it
     presets: tuple[str, ...]  # that an order may name
-    versions: Mapping[str, str]  # what else a receipt names, by a word for it
+    versions: Mapping[str, str]  # what else `ready` names beside torch and Python, by a word for it
     device: torch.device
     latent_channels: int  # C
 

@@ -2,7 +2,7 @@
 
 The codes are those of `workflows/failures.ts`; `test/fixtures/rank-failures.json` holds both sides to the same.
 
-The table is of what Gaudi's software is known to say (facts: pipeline 5.4): its words alone help nobody who has not met
+The table `KNOWN` is of what Gaudi's software says in its own errors: its words alone help nobody who has not met
 them before. What is not in it is passed on as it is.
 """
 

@@ -77,7 +77,7 @@ async function bundleWorkflows() {
   const folder = join(dist, 'workflows')
   const entry = join(folder, 'index.js')
   if (!existsSync(entry)) throw new Error('workflows/index.ts is missing')
-  const files = readdirSync(folder)
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.js'))
     .sort()
     .map((name) => join(folder, name))

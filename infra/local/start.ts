@@ -1,12 +1,15 @@
-/** `npm start`: the local stack, up until Ctrl-C. */
+/** `npm start`: the local stack, up until Ctrl-C. With `--watch` (`npm run dev`) programs are built and started again when their sources change. */
 import { once } from 'node:events'
 import { environment } from './stack/environment.js'
 import type { Stack } from './stack/stack.js'
 import { onTerminal } from './stack/terminal.js'
 import { withStack } from './stack/with-stack.js'
+import { build, restartOnChange } from './dev/restart-on-change.js'
+import { root } from './setup/root.mjs'
 
 await withStack({ env: environment(), show: onTerminal() }, async (stack, signal) => {
   console.log(`\n${whereEverythingIs(stack)}\n`)
+  if (process.argv.includes('--watch')) void restartOnChange({ folder: root, pids: stack.pids, build, signal })
   if (!signal.aborted) await once(signal, 'abort')
 })
 

@@ -7,6 +7,7 @@ import test from 'node:test'
 import { TrustedProxies } from '../../api/http/client-address.js'
 import { errorSchema } from '../../api/openapi/openapi.js'
 import { createLog } from '../../infra/program/log.js'
+import { ownVersion } from '../../infra/program/version.js'
 import { startTestApi, type TestApi } from '../support/api-fixture.js'
 import { parseStrictly } from '../support/strict-json.js'
 
@@ -161,7 +162,10 @@ test('a Host that is missing, double or none is a 400 in JSON; HTTP/1.0 needs no
       assert.deepEqual([status, body.error?.type], [400, 'malformed_request'], hosts)
     }
   }
-  assert.deepEqual(await raw(api, 'GET /healthz HTTP/1.0\r\n\r\n'), { status: 200, body: { status: 'ok' } })
+  assert.deepEqual(await raw(api, 'GET /healthz HTTP/1.0\r\n\r\n'), {
+    status: 200,
+    body: { status: 'ok', version: ownVersion() },
+  })
   const { status, body } = await raw(api, 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n')
   assert.deepEqual([status, errorSchema.parse(body).error.type], [405, 'method_not_allowed'])
 })

@@ -35,7 +35,10 @@ export async function runProgram(
   const { PATH, HOME } = process.env
   const tools = { FFMPEG_PATH: stack.ffmpegPath, PYTHON_PATH: stack.pythonPath }
   const env = { PATH, HOME, ...tools, ...freePorts, DATA_DIR: join(dir, 'data'), ...settings }
-  const child = spawn(process.execPath, [fileURLToPath(new URL(`../../${program}`, import.meta.url))], { env, cwd: dir })
+  const child = spawn(process.execPath, [fileURLToPath(new URL(`../../${program}`, import.meta.url))], {
+    env,
+    cwd: dir,
+  })
   let output = ''
   const ended = once(child, 'close')
   const reached = new Promise<void>((resolve) => {

@@ -27,8 +27,10 @@ const rooms: Record<string, string> = {
   'infra/local/setup': '',
   'infra/local/stack': 'infra/local/setup infra/files infra/program infra/s3 infra/temporal',
   'infra/local/demo': 'infra/local/stack',
+  'infra/local/dev': 'infra/local/setup',
   // `npm run drain` leaves its wish under a key of workflows/object-keys.ts.
-  'infra/local': 'infra/local/demo infra/local/setup infra/local/stack infra/files infra/program infra/s3 workflows',
+  'infra/local':
+    'infra/local/demo infra/local/dev infra/local/setup infra/local/stack infra/files infra/program infra/s3 workflows',
 
   'gaudi-runner/generated': '',
   'gaudi-runner/contract': 'gaudi-runner/generated workflows/failures.ts',
