@@ -141,7 +141,7 @@ async function existing(videoId: string, reader: Accepting['reader']): Promise<V
   try {
     return await reader.read(videoId)
   } catch (error) {
-    if (error instanceof Problem && error.word === 'not_found') return undefined
+    if (error instanceof Problem && error.type === 'not_found') return undefined
     throw error
   }
 }
