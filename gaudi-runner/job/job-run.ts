@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { Job } from './job.js'
 import type { KeptFailure } from './job-record.js'
-import { applyWord } from './job-words.js'
+import { applyMessage } from './job-messages.js'
 import { ProgressWatch } from './progress-watch.js'
 import type { Blame } from '../ranks/rank-group.js'
-import type { JobWord } from '../ranks/rank-protocol.js'
+import type { JobMessage } from '../ranks/rank-protocol.js'
 import type { Ranks } from '../ranks/ranks.js'
 import type { RunnerMetrics } from './runner-metrics.js'
 import { failedAt, isEnough, type Position, reached } from './setbacks.js'
@@ -72,15 +72,16 @@ export class JobRun {
     this.#log.info({ event: 'job-started', folder: job.folder, firstChunk: job.nextChunk }, 'rendering')
   }
 
-  heard(word: JobWord): void {
+  onMessage(message: JobMessage): void {
     if (this.#job.state !== 'RUNNING') return
-    if (word.type === 'progress') {
-      this.#reached(word, word.steps)
+    if (message.type === 'progress') {
+      this.#reached(message, message.steps)
       this.#leaveIfGone()
     }
-    if (word.type === 'aborted' && this.#gone !== undefined && !this.#job.leaving) return this.#nodeFailed(this.#gone)
+    if (message.type === 'aborted' && this.#gone !== undefined && !this.#job.leaving)
+      return this.#nodeFailed(this.#gone)
     this.#watch?.progressed()
-    applyWord(this.#job, word)
+    applyMessage(this.#job, message)
   }
 
   ranksBroke(blame: Blame): void {

@@ -41,9 +41,10 @@ export class JobSlot {
 
   constructor(options: JobSlotOptions) {
     this.#options = options
-    options.ranks.on('word', (word) => {
-      // A speed is of no job, and a word about a job that was just replaced concerns nobody.
-      if ('job' in word && word.type !== 'failed' && word.job === this.held?.name.jobId) this.#held?.run.heard(word)
+    options.ranks.on('message', (message) => {
+      // A speed is of no job, and a message about a job that was just replaced concerns nobody.
+      if ('job' in message && message.type !== 'failed' && message.job === this.held?.name.jobId)
+        this.#held?.run.onMessage(message)
     })
     options.ranks.on('broken', (blame) => this.#held?.run.ranksBroke(blame))
     options.ranks.on('state', (state) => {
