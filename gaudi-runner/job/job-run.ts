@@ -4,7 +4,7 @@ import type { Job } from './job.js'
 import type { KeptFailure } from './job-record.js'
 import { applyMessage } from './job-messages.js'
 import { ProgressWatch } from './progress-watch.js'
-import type { Blame } from '../ranks/rank-group.js'
+import type { RankFailure } from '../ranks/rank-group.js'
 import type { JobMessage } from '../ranks/rank-protocol.js'
 import type { Ranks } from '../ranks/ranks.js'
 import type { RunnerMetrics } from './runner-metrics.js'
@@ -84,18 +84,18 @@ export class JobRun {
     applyMessage(this.#job, message)
   }
 
-  ranksBroke(blame: Blame): void {
+  ranksBroke(failure: RankFailure): void {
     const [phase, job] = [this.#phase, this.#job]
     if (job.state !== 'RUNNING' || this.#suspended) return
     this.#phase = 'waiting'
     this.#watch?.[Symbol.dispose]()
     if (job.leaving) return job.end({ aborted: {} })
-    if (phase === 'waiting') return this.#startFailed(blame)
+    if (phase === 'waiting') return this.#startFailed(failure)
     const damage = job.damage()
-    if (damage) return this.#nodeFailed(`${damage} (${blame.detail})`)
-    job.setbacks = failedAt(job.setbacks, this.#told, blame.code)
-    if (isEnough(job.setbacks)) return this.#fail(blame)
-    const { code, rank, detail } = blame
+    if (damage) return this.#nodeFailed(`${damage} (${failure.detail})`)
+    job.setbacks = failedAt(job.setbacks, this.#told, failure.code)
+    if (isEnough(job.setbacks)) return this.#fail(failure)
+    const { code, rank, detail } = failure
     this.#resumesAfter = 'ranks'
     job.interrupted({ code, rank, detail, ...(this.#told ?? { chunk: job.nextChunk, step: 0 }) })
     this.#log.warn({ event: 'job-interrupted', code, rank, at: this.#told }, 'the job goes on with new ranks')
@@ -160,7 +160,7 @@ export class JobRun {
     this.#options.ranks.abort(job.name.jobId)
   }
 
-  #startFailed({ detail }: Blame): void {
+  #startFailed({ detail }: RankFailure): void {
     this.#failedStarts += 1
     if (this.#failedStarts >= startLimit) this.#nodeFailed(`the ranks do not come up: ${detail}`)
   }

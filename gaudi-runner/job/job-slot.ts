@@ -46,7 +46,7 @@ export class JobSlot {
       if ('job' in message && message.type !== 'failed' && message.job === this.held?.name.jobId)
         this.#held?.run.onMessage(message)
     })
-    options.ranks.on('broken', (blame) => this.#held?.run.ranksBroke(blame))
+    options.ranks.on('broken', (failure) => this.#held?.run.ranksBroke(failure))
     options.ranks.on('state', (state) => {
       if (state.phase === 'ready') this.#held?.run.ranksReady()
       if (state.phase === 'refused') this.#held?.run.ranksRefused(state.detail)

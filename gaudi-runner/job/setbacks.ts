@@ -1,4 +1,4 @@
-import type { Blame } from '../ranks/rank-group.js'
+import type { RankFailure } from '../ranks/rank-group.js'
 
 /** How far a job has come: finished chunks and, within the running one, finished steps. */
 export type Position = { chunk: number; step: number }
@@ -28,7 +28,11 @@ export function reached(before: Setbacks, at: Position): Setbacks {
 }
 
 /** One more failure, at the position that was told last, if one was. */
-export function failedAt(before: Setbacks, at: Position | undefined, code: Blame['code'] | 'node_failed'): Setbacks {
+export function failedAt(
+  before: Setbacks,
+  at: Position | undefined,
+  code: RankFailure['code'] | 'node_failed',
+): Setbacks {
   const again = at !== undefined && before.last !== null && !isBeyond(at, before.last) && !isBeyond(before.last, at)
   return {
     furthest: before.furthest,
@@ -49,7 +53,7 @@ export function isBeyond(a: Position, b: Position): boolean {
 }
 
 /** An end that may have come from outside: killed, stopped, restarted. */
-function isSilent(code: Blame['code'] | 'node_failed'): boolean {
+function isSilent(code: RankFailure['code'] | 'node_failed'): boolean {
   switch (code) {
     case 'rank_died':
     case 'rank_stalled':

@@ -7,7 +7,7 @@ import type { breaks, RankMessage, Ready, RunnerCommand } from './rank-protocol.
 import { RankWatchdog } from './rank-watchdog.js'
 
 /** Why a group cannot go on: the first failing rank's own words, since the others only say that their peer is gone. */
-export type Blame = {
+export type RankFailure = {
   code: Exclude<(typeof breaks)[number], 'cannot_start'> | 'rank_died' | 'rank_stalled'
   /** −1 where no single rank is to blame. */
   rank: number
@@ -20,7 +20,7 @@ export type RankGroupListener = {
   /** Every message but hello, beat, ready and failed. */
   onMessage(message: RankMessage): void
   /** Once, at the first failure, with the newest lines of output; the processes may still be there. */
-  broken(blame: Blame, output: string): void
+  broken(failure: RankFailure, output: string): void
   /** Once, instead of `broken`: what the ranks were started with cannot work; the detail says all that is wrong. */
   refused(detail: string): void
   output(rank: number, line: string): void
@@ -98,11 +98,11 @@ export class RankGroup implements AsyncDisposable {
   }
 
   /** Ends the group and says why; the first call counts. */
-  break(blame: Blame): void {
+  break(failure: RankFailure): void {
     if (this.#ending) return
     this.#graceMs = Math.min(brokenGraceMs, this.#graceMs)
     void this.end()
-    this.#listener.broken(blame, this.#tailOf(blame.rank))
+    this.#listener.broken(failure, this.#tailOf(failure.rank))
   }
 
   /** Breaks the group for not getting on. A rank that was stopped holds up all others and is to blame, before `rank`. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type Blame, RankGroup, type RankGroupOptions } from './rank-group.js'
+import { type RankFailure, RankGroup, type RankGroupOptions } from './rank-group.js'
 import type { RankMessage, Ready, RenderCommand } from './rank-protocol.js'
 
 export type RanksState =
@@ -11,7 +11,7 @@ export type RanksState =
   | { phase: 'refused'; detail: string }
   | { phase: 'stopped' }
 
-type RanksEvents = { state: [RanksState]; message: [RankMessage]; broken: [Blame] }
+type RanksEvents = { state: [RanksState]; message: [RankMessage]; broken: [RankFailure] }
 
 /** Pauses before the group is started again, by how often it failed to become ready since it last was; the last one goes on. */
 const pausesMs = [0, 1000, 2000, 5000, 10_000, 30_000, 60_000]
@@ -73,8 +73,8 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
   }
 
   /** Ends the running group, which is started again. */
-  break(blame: Blame): void {
-    this.#group?.break(blame)
+  break(failure: RankFailure): void {
+    this.#group?.break(failure)
   }
 
   /** The same, because it does not get on: a rank that was stopped is to blame, if there is one. */
@@ -126,10 +126,10 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
             this.#become({ phase: 'ready', ready })
           },
           onMessage: (message) => this.emit('message', message),
-          broken: (blame, output) => {
-            this.#log.error({ event: 'ranks-broken', ...blame, output }, 'the ranks broke and are started again')
+          broken: (failure, output) => {
+            this.#log.error({ event: 'ranks-broken', ...failure, output }, 'the ranks broke and are started again')
             this.#become({ phase: 'starting' })
-            this.emit('broken', blame)
+            this.emit('broken', failure)
           },
           refused: (detail) => {
             this.#log.error({ event: 'refused' }, `the ranks refuse to start: ${detail}`)
