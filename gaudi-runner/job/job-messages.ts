@@ -20,7 +20,7 @@ export function applyMessage(job: Job, message: JobMessage): void {
       return job.end({ aborted: {} })
     case 'rejected': {
       // What it could begin with before cannot be the order's fault: a kept state is damaged, or another version's.
-      if (!job.setbacks.furthest) return job.end({ failed: { code: message.code, detail: message.detail, rank: 0 } })
+      if (!job.failures.furthest) return job.end({ failed: { code: message.code, detail: message.detail, rank: 0 } })
       const damage = job.damage()
       const detail = damage ? `${damage} (${message.detail})` : message.detail
       return job.end({ failed: { code: 'node_failed', detail, rank: 0 } })
