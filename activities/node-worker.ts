@@ -17,7 +17,7 @@ import { createRenderMetrics } from './render/render-metrics.js'
 import { createWorkflowTold } from './render/render-signals.js'
 import { runWorker } from './worker/run-worker.js'
 import { RunnerSlot } from './node/runner-slot.js'
-import { StrayJobs } from './node/stray-jobs.js'
+import { OrphanJobs } from './node/orphan-jobs.js'
 import { installTemporalLog } from './worker/temporal-log.js'
 
 await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSettings }, async (program) => {
@@ -64,7 +64,7 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
     tuner: {
       activityTaskSlotSupplier: new RunnerSlot({
         runner,
-        strays: new StrayJobs({ node, runner, followed, isWanted, believedHere, metrics, log }),
+        orphans: new OrphanJobs({ node, runner, followed, isWanted, believedHere, metrics, log }),
         isDraining,
         log,
       }),
