@@ -91,7 +91,7 @@ export function refuseWhenDraining(draining: AbortSignal): void {
 }
 
 /** `unavailable`, in the middle of accepting an order: what was stored may belong to a video, and must stay. */
-export class Undecided extends Problem {
+export class OutcomeUnknown extends Problem {
   constructor(part: 'Temporal' | 'the object store', cause: unknown) {
     const { message, headers } = unavailable(part, cause)
     super('unavailable', message, { headers, cause })

@@ -10,7 +10,7 @@ import { unfinishedOf } from '../queue/list-videos.js'
 import { ClientGone } from '../intake/pour-body.js'
 import { waitsForContinue } from '../http/problem-answer.js'
 import { noteHeader } from '../videos/present-video.js'
-import { refuseWhenDraining, Undecided } from '../http/problems.js'
+import { refuseWhenDraining, OutcomeUnknown } from '../http/problems.js'
 import { receiveOrder } from '../acceptance/receive-order.js'
 import { logVideo, requestLog } from '../http/request-log.js'
 import { settleUnknownStart } from '../acceptance/start-video.js'
@@ -50,7 +50,7 @@ function handler(parts: ApiParts): RequestHandler {
       // From here on it is ordered, whether or not the client stays to hear of it.
       accepted = await acceptOrder(received, repetition, accepting(id, parts))
     } catch (error) {
-      if (error instanceof Undecided) logVideo(res, id)
+      if (error instanceof OutcomeUnknown) logVideo(res, id)
       else await remove(id, parts, 'a refused request')
       throw error
     }
