@@ -8,7 +8,7 @@ import { connectTemporal, requireNamespace } from '../infra/temporal/temporal.js
 import { engineModels } from '../workflows/node.js'
 import { createApp } from './app.js'
 import { TrustedProxies } from './http/client-address.js'
-import { videoLister } from './queue/list-videos.js'
+import { videoLister } from './queue/video-lister.js'
 import { createApiMetrics } from './http/metrics.js'
 import { Nodes } from './queue/nodes.js'
 import { usualPatience } from './intake/pour-body.js'
