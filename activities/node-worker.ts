@@ -14,10 +14,10 @@ import { announceNode } from './node/node-announcement.js'
 import { NodeDrain } from './node/node-drain.js'
 import { createRenderActivities } from './render/render.js'
 import { createRenderMetrics } from './render/render-metrics.js'
-import { createWorkflowTold } from './render/render-signals.js'
+import { createWorkflowSignals } from './render/workflow-signals.js'
 import { runWorker } from './worker/run-worker.js'
 import { RunnerSlot } from './node/runner-slot.js'
-import { StrayJobs } from './node/stray-jobs.js'
+import { OrphanJobs } from './node/orphan-jobs.js'
 import { installTemporalLog } from './worker/temporal-log.js'
 
 await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSettings }, async (program) => {
@@ -46,7 +46,7 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
     activities: createRenderActivities({
       ...{ store, runner, node, followed, metrics, log },
       isLeaving: () => drain.mode === 'chunk',
-      tell: createWorkflowTold(asked.client),
+      signals: createWorkflowSignals(asked.client),
     }),
     // Progress is as fresh as heartbeats are let through.
     maxHeartbeatThrottleInterval: '500 milliseconds',
@@ -64,7 +64,7 @@ await runProgram('node-worker', { ...s3Settings, ...temporalSettings, ...nodeSet
     tuner: {
       activityTaskSlotSupplier: new RunnerSlot({
         runner,
-        strays: new StrayJobs({ node, runner, followed, isWanted, believedHere, metrics, log }),
+        orphans: new OrphanJobs({ node, runner, followed, isWanted, believedHere, metrics, log }),
         isDraining,
         log,
       }),

@@ -8,7 +8,7 @@ import { connectTemporal, requireNamespace } from '../infra/temporal/temporal.js
 import { engineModels } from '../workflows/node.js'
 import { createApp } from './app.js'
 import { TrustedProxies } from './http/client-address.js'
-import { videoLister } from './queue/list-videos.js'
+import { videoLister } from './queue/video-lister.js'
 import { createApiMetrics } from './http/metrics.js'
 import { Nodes } from './queue/nodes.js'
 import { usualPatience } from './intake/pour-body.js'
@@ -81,11 +81,11 @@ await runProgram('api', shape, async (program) => {
   // Long queues take seconds to list: begun now, it is there when the first client asks.
   queue.videos().catch((err: unknown) => log.warn({ err }, 'the queue cannot be listed yet'))
   log.info({ event: 'ready', host, port: api.port }, 'the API answers')
-  await untilAborted(signal)
+  await aborted(signal)
   log.info({ event: 'draining' }, 'nothing new is begun; uploads in flight end')
 })
 
-function untilAborted(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })

@@ -84,8 +84,8 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   open()
   const orphans = new OrphanWatch({ slot, orphanMs, metrics, log })
 
-  ranks.on('word', (word) => {
-    if (word.type === 'speed') speeds.measured(word)
+  ranks.on('message', (message) => {
+    if (message.type === 'speed') speeds.measured(message)
   })
   ranks.on('state', (state) => {
     server.serving(state.phase === 'ready' && !stopping.signal.aborted)

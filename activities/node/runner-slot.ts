@@ -2,12 +2,12 @@ import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit, SlotReserveConte
 import type { RunnerClient } from '../../gaudi-runner/client/runner-client.js'
 import type { Log } from '../../infra/program/log.js'
 import { abortableSleep } from '../worker/abortable-sleep.js'
-import type { StrayJobs } from './stray-jobs.js'
+import type { OrphanJobs } from './orphan-jobs.js'
 
 export type RunnerSlotDependencies = {
   runner: Pick<RunnerClient, 'describe'>
   /** Looks after what the runner holds, or should, while no render has the slot. */
-  strays: Pick<StrayJobs, 'look'>
+  orphans: Pick<OrphanJobs, 'look'>
   /** Whether the node takes no more videos. */
   isDraining: () => boolean
   log: Log
@@ -59,10 +59,10 @@ export class RunnerSlot implements CustomSlotSupplier<ActivitySlotInfo> {
   }
 
   async #isIdle(): Promise<boolean> {
-    const { runner, strays, isDraining, log } = this.#dependencies
+    const { runner, orphans, isDraining, log } = this.#dependencies
     try {
       const { state, job } = await runner.describe()
-      await strays.look(job)
+      await orphans.look(job)
       return state === 'IDLE' && !isDraining()
     } catch (err) {
       log.debug({ event: 'runner-away', err }, 'the runner does not answer')

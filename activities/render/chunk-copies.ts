@@ -18,7 +18,7 @@ export type ChunkCopiesOptions = {
   onRetry: (error: Error, chunk: number) => void
 }
 
-const ownFaultLimit = 3
+const internalLimit = 3
 const longestPauseMs = 10_000
 
 /**
@@ -87,5 +87,5 @@ function isFinal(error: unknown, tries: number, awaySince: number | undefined): 
   }
   const failed = failureOf(error)
   const isTriedOn = 'type' in failed && failures[failureCode(failed.type)].retry === 'always'
-  return !isTriedOn && tries >= ownFaultLimit
+  return !isTriedOn && tries >= internalLimit
 }

@@ -2,7 +2,7 @@ import { type JobRef, type Progress, RunnerCallFailed } from '../../gaudi-runner
 import type { Log } from '../../infra/program/log.js'
 import { failures } from '../../workflows/failures.js'
 import type { Rendered } from '../../workflows/video/video-activities.js'
-import type { Attendance, Position, RenderDependencies } from './attended-render.js'
+import type { RenderSession, RenderPosition, RenderDependencies } from './render-session.js'
 import { ChunkCopies } from './chunk-copies.js'
 import { failure } from '../worker/activity-failure.js'
 import { followJob } from './follow-job.js'
@@ -10,7 +10,7 @@ import { jobFailure } from '../worker/runner-failure.js'
 import { storeChunk } from './store-chunk.js'
 import type { StoredChunks } from './stored-chunks.js'
 
-type Following = { job: JobRef; done: StoredChunks; attendance: Attendance; log: Log }
+type Following = { job: JobRef; done: StoredChunks; session: RenderSession; log: Log }
 
 /**
  * Follows a job of the node's runner to its end and copies each chunk to S3 as it comes. `begin` makes sure that the runner
@@ -18,17 +18,17 @@ type Following = { job: JobRef; done: StoredChunks; attendance: Attendance; log:
  */
 export async function followChunks(
   { store, runner, isLeaving }: RenderDependencies,
-  { job, done, attendance, log }: Following,
+  { job, done, session, log }: Following,
   begin: (signal: AbortSignal) => Promise<void>,
 ): Promise<Rendered> {
   await using copies = new ChunkCopies({
     done,
     generation: job.generation,
     copy: (chunk, framesBefore, signal) => storeChunk(store, { runner, job, signal }, chunk, framesBefore),
-    signal: attendance.signal,
+    signal: session.signal,
     onRetry: (err, chunk) => log.warn({ event: 'copy-again', chunk, err }, `chunk ${chunk} is copied again`),
   })
-  attendance.from(done.lineage.length)
+  session.reportFirstChunk(done.lineage.length)
   /** Ended without having been finished: nothing of it is there that has not been copied. */
   let isOver = false
   try {
@@ -38,7 +38,7 @@ export async function followChunks(
     return rendered
   } catch (error) {
     // Kept by its runner, a job that is over would keep the node from the next video until somebody asks after it: 15 s.
-    if (attendance.endsJob(error) || (isOver && !attendance.signal.aborted)) await leave()
+    if (session.endsJob(error) || (isOver && !session.signal.aborted)) await leave()
     throw error
   }
 
@@ -46,7 +46,7 @@ export async function followChunks(
     for await (const event of followJob(runner, job, { signal: copies.signal })) {
       switch (event.event) {
         case 'progress':
-          attendance.at(position(event.progress))
+          session.reportPosition(position(event.progress))
           break
         case 'chunk':
           copies.add(event.chunk)
@@ -55,7 +55,7 @@ export async function followChunks(
           const { chunk, step } = event.interrupted
           const how = { ...jobFailure(event.interrupted), chunk, step }
           log.warn({ event: 'interrupted', code: how.code, chunk, step }, `the render resumes by itself: ${how.detail}`)
-          attendance.interrupted(how)
+          session.interrupted(how)
           break
         }
         case 'finished':
@@ -90,6 +90,6 @@ export async function followChunks(
   }
 }
 
-function position({ chunk, chunks, step, steps, secondsLeft }: Progress): Position {
+function position({ chunk, chunks, step, steps, secondsLeft }: Progress): RenderPosition {
   return { chunk, chunks, step, steps, secondsLeft: secondsLeft ?? null }
 }

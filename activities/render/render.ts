@@ -7,12 +7,12 @@ import type { FailureCode } from '../../workflows/failures.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import type { Order } from '../../workflows/order.js'
 import type { AttachRequest, Rendered, RenderRequest, VideoActivities } from '../../workflows/video/video-activities.js'
-import { attended, type Attendance, type RenderDependencies } from './attended-render.js'
+import { withRenderSession, type RenderSession, type RenderDependencies } from './render-session.js'
 import { followChunks } from './follow-chunks.js'
 import { runnerFiles, runnerOrder } from './runner-order.js'
 import { beginLineage, chunksOf, type StoredChunks, storedChunks } from './stored-chunks.js'
 
-export type { RenderDependencies } from './attended-render.js'
+export type { RenderDependencies } from './render-session.js'
 
 /**
  * The two activities of a node. `render` sends a video to the node's runner, from the last chunk in S3 on, and follows it; `attach`
@@ -21,18 +21,18 @@ export type { RenderDependencies } from './attended-render.js'
 export function createRenderActivities(dependencies: RenderDependencies): Pick<VideoActivities, 'render' | 'attach'> {
   return {
     render: (request) =>
-      attended(dependencies, request, request.generation > 1 ? 'resuming' : 'rendering', (attendance) =>
-        render(dependencies, request, attendance),
+      withRenderSession(dependencies, request, request.generation > 1 ? 'resuming' : 'rendering', (session) =>
+        render(dependencies, request, session),
       ),
     attach: (request) =>
-      attended(dependencies, request, 'resuming', (attendance) => attach(dependencies, request, attendance)),
+      withRenderSession(dependencies, request, 'resuming', (session) => attach(dependencies, request, session)),
   }
 }
 
 async function render(
   dependencies: RenderDependencies,
   request: RenderRequest,
-  attendance: Attendance,
+  session: RenderSession,
 ): Promise<Rendered> {
   const { store, runner, metrics } = dependencies
   const { order, generation } = request
@@ -44,7 +44,7 @@ async function render(
   const firstChunk = done.lineage.length
   const timed = metrics.renderSeconds.startTimer()
   try {
-    const rendered = await followChunks(dependencies, { job, done, attendance, log }, async (signal) => {
+    const rendered = await followChunks(dependencies, { job, done, session, log }, async (signal) => {
       await runner.submit(runnerOrder(request, firstChunk), runnerFiles(store, request, done), { signal })
       log.info({ event: 'submitted', firstChunk }, `the runner renders from chunk ${firstChunk} on`)
     })
@@ -58,7 +58,7 @@ async function render(
 async function attach(
   dependencies: RenderDependencies,
   request: AttachRequest,
-  attendance: Attendance,
+  session: RenderSession,
 ): Promise<Rendered> {
   const { store, metrics } = dependencies
   const job = jobOf(request)
@@ -68,7 +68,7 @@ async function attach(
   if (isWhole(request.order, done)) return renderedOf(done)
   metrics.reattaches.inc()
   log.info({ event: 'attached', chunks: done.lineage.length }, 'following the render that the runner holds')
-  return await followChunks(dependencies, { job, done, attendance, log }, async () => {})
+  return await followChunks(dependencies, { job, done, session, log }, async () => {})
 }
 
 const jobOf = ({ order, generation }: AttachRequest): JobRef => ({ jobId: order.videoId, generation })

@@ -1,4 +1,4 @@
-import type { Order as RunnerOrder, SubmittedFile } from '../../gaudi-runner/client/runner-client.js'
+import type { RunnerOrder, SubmittedFile } from '../../gaudi-runner/client/runner-client.js'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { orderFrames, renderFps } from '../../workflows/chunk-plan.js'
 import { objectKeys } from '../../workflows/object-keys.js'

@@ -11,7 +11,7 @@ import { type Claim, type Claimed, claimKey, claimRetry, findKeyed, findRetried 
 import { type Repetition, sha256 } from './idempotency.js'
 import type { Nodes } from '../queue/nodes.js'
 import type { VideoState } from '../videos/present-video.js'
-import { Problem, Undecided, unavailable } from '../http/problems.js'
+import { Problem, OutcomeUnknown, unavailable } from '../http/problems.js'
 import { startVideo } from './start-video.js'
 import type { VideoReader } from '../videos/video-reader.js'
 import { within } from '../http/within.js'
@@ -31,7 +31,7 @@ import { within } from '../http/within.js'
  *
  * Never twice: of many requests at once one creates the claim, all others start the one that it names, and of all starts of
  * one id the server takes one, ever. Never lost: once a claim may name them, objects are removed by the video's own
- * workflow or by the sweep alone. So whatever fails from 2 on is `Undecided`: a 503 after which everything stays.
+ * workflow or by the sweep alone. So whatever fails from 2 on is `OutcomeUnknown`: a 503 after which everything stays.
  */
 
 /** A video that a request has got: its own, or that of an earlier one that it repeats. */
@@ -53,7 +53,7 @@ export type Accepting = {
 const startableMs = 12 * 3_600_000
 const readMs = 4_000
 
-/** Rejects with `Undecided` when what was stored must stay, and otherwise when it can go. */
+/** Rejects with `OutcomeUnknown` when what was stored must stay, and otherwise when it can go. */
 export async function acceptOrder(
   { order, digest }: Received,
   repetition: Repetition,
@@ -82,10 +82,10 @@ export async function acceptOrder(
         isReplay: false,
       }
     case 'not-started':
-      throw isClaimed ? new Undecided('Temporal', outcome.cause) : unavailable('Temporal', outcome.cause)
+      throw isClaimed ? new OutcomeUnknown('Temporal', outcome.cause) : unavailable('Temporal', outcome.cause)
     case 'unknown':
       if (!isClaimed) accepting.startUnknown()
-      throw new Undecided('Temporal', outcome.cause)
+      throw new OutcomeUnknown('Temporal', outcome.cause)
   }
 }
 
@@ -141,7 +141,7 @@ async function existing(videoId: string, reader: Accepting['reader']): Promise<V
   try {
     return await reader.read(videoId)
   } catch (error) {
-    if (error instanceof Problem && error.word === 'not_found') return undefined
+    if (error instanceof Problem && error.type === 'not_found') return undefined
     throw error
   }
 }

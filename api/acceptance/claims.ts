@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { z } from 'zod'
 import { readStored, writeStored } from '../../infra/files/stored-format.js'
-import { Problem, Undecided, unavailable } from '../http/problems.js'
+import { Problem, OutcomeUnknown, unavailable } from '../http/problems.js'
 import { within } from '../http/within.js'
 
 /** Who asked for what, and which video that is: a small object in S3 that only one of many at once can create. */
@@ -27,7 +27,7 @@ const retryWindowMs = 600_000
 
 /**
  * Claims a key for a video. Rejects with `idempotency_conflict` if the key stands for another request, and with
- * `Undecided` if the claim may or may not be in S3: it may then be found by a repetition, and so must all that it names.
+ * `OutcomeUnknown` if the claim may or may not be in S3: it may then be found by a repetition, and so must all that it names.
  */
 export async function claimKey<T>(store: Store, key: string, own: Claim, seek: Seek<T>): Promise<Claimed<T>> {
   const body = writeStored(claimFormat, own)
@@ -102,7 +102,7 @@ async function undecided<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await within(callMs, call)
   } catch (error) {
-    throw new Undecided('the object store', error)
+    throw new OutcomeUnknown('the object store', error)
   }
 }
 

@@ -18,7 +18,7 @@ export const answerProblem: ErrorRequestHandler = async (error: unknown, req, re
   const problem = problemOf(error)
   logProblem(res, problem)
   if (problem.status >= 500) {
-    requestLog(res)[problem.word === 'internal' ? 'error' : 'warn']({ err: error }, 'request failed')
+    requestLog(res)[problem.type === 'internal' ? 'error' : 'warn']({ err: error }, 'request failed')
   }
   if (res.headersSent || res.destroyed) {
     res.destroy()

@@ -1,5 +1,5 @@
 /**
- * Every way in which a request can end badly: the word that clients see as `type`, its HTTP status, and what it means.
+ * Every way in which a request can end badly: the `type` that clients see, its HTTP status, and what it means.
  * `/openapi.json` and `docs/errors.md` list exactly these (tested).
  */
 export const problems = {
@@ -41,7 +41,7 @@ export const problems = {
   draining: { status: 503, meaning: 'this server is being stopped and begins nothing new; see the retry-after header' },
 } as const satisfies Record<string, { status: number; meaning: string }>
 
-export type ProblemWord = keyof typeof problems
+export type ProblemType = keyof typeof problems
 
 export type ProblemOptions = {
   /** The parameter that it is about, by the contract's name. */
@@ -52,25 +52,25 @@ export type ProblemOptions = {
 
 /** An error written for the caller to read. Every other error is a bug of ours, and its text stays here. */
 export class Problem extends Error {
-  readonly word: ProblemWord
+  readonly type: ProblemType
   readonly param: string | null
   readonly headers: Record<string, string>
 
-  constructor(word: ProblemWord, message: string, { param, headers, cause }: ProblemOptions = {}) {
+  constructor(type: ProblemType, message: string, { param, headers, cause }: ProblemOptions = {}) {
     super(message, { cause })
     this.name = 'Problem'
-    this.word = word
+    this.type = type
     this.param = param ?? null
     this.headers = headers ?? {}
   }
 
   get status(): number {
-    return problems[this.word].status
+    return problems[this.type].status
   }
 
   /** The one error body of this API; `code` is the HTTP status as a string, as the contract has it. */
   get body() {
-    return { error: { message: this.message, type: this.word, param: this.param, code: String(this.status) } }
+    return { error: { message: this.message, type: this.type, param: this.param, code: String(this.status) } }
   }
 }
 
@@ -91,7 +91,7 @@ export function refuseWhenDraining(draining: AbortSignal): void {
 }
 
 /** `unavailable`, in the middle of accepting an order: what was stored may belong to a video, and must stay. */
-export class Undecided extends Problem {
+export class OutcomeUnknown extends Problem {
   constructor(part: 'Temporal' | 'the object store', cause: unknown) {
     const { message, headers } = unavailable(part, cause)
     super('unavailable', message, { headers, cause })

@@ -73,7 +73,7 @@ export function requestLogger({
 }
 
 function refusal(problem: Problem | undefined): object {
-  return problem === undefined ? {} : { type: problem.word, param: problem.param }
+  return problem === undefined ? {} : { type: problem.type, param: problem.param }
 }
 
 function levelOf(method: string, status: number): 'debug' | 'info' | 'warn' {

@@ -64,7 +64,7 @@ export async function startServer(app: Express, { host, port, graceMs, log }: Se
     else refuse(socket, problem)
     const { remoteAddress: peer, bytesRead: received } = socket
     log.debug(
-      { event: 'malformed', status: problem.status, type: problem.word, code: error.code, peer, received },
+      { event: 'malformed', status: problem.status, type: problem.type, code: error.code, peer, received },
       'no request',
     )
   })

@@ -23,7 +23,7 @@ export async function peek(
 }
 
 /** Passes bytes on and throws what `over` makes as soon as there are more than `limit` of them. */
-export async function* limited(
+export async function* withByteLimit(
   stream: AsyncIterable<Uint8Array>,
   limit: number,
   over: () => Error,

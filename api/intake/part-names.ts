@@ -2,7 +2,7 @@ import { parametersSchema, type ParameterName } from '../parameters/parameters.j
 import { Problem } from '../http/problems.js'
 
 /** What a part of the form is, by its name alone. */
-export type Part =
+export type FormPart =
   | { kind: 'reference' }
   | { kind: 'voice' }
   | { kind: 'parameter'; name: ParameterName }
@@ -16,7 +16,7 @@ const parameterNames = Object.keys(parametersSchema.shape)
 const knownNames = ['input_reference', 'audio', ...parameterNames]
 
 /** `audio`, `audio[]` and `audio[0]` mean the same; their order is that in which they are sent. */
-export function partOf(name: string): Part {
+export function partOf(name: string): FormPart {
   if (name === 'input_reference') return { kind: 'reference' }
   if (voiceName.test(name)) return { kind: 'voice' }
   // An own list, never an object's keys: names such as __proto__ come from outside.

@@ -1,7 +1,7 @@
 import type { ObjectStore, Uploaded } from '../../infra/s3/object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import { fileLimits, formatsOf, type KnownFile, knownFile } from './file-kinds.js'
-import { limited, peek } from './file-stream.js'
+import { peek, withByteLimit } from './file-stream.js'
 import type { FilePart } from './form.js'
 import { Problem, unavailable } from '../http/problems.js'
 
@@ -32,7 +32,7 @@ export function inputStorer(store: Pick<ObjectStore, 'upload'>, videoId: string)
     }
     const key = keyOf(videoId, part, known.extension)
     try {
-      const uploaded = await store.upload(key, limited(whole, limit, over), { signal })
+      const uploaded = await store.upload(key, withByteLimit(whole, limit, over), { signal })
       return { ...uploaded, ...known, key, head }
     } catch (error) {
       signal.throwIfAborted()

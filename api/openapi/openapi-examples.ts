@@ -1,4 +1,4 @@
-import { Problem, problems, type ProblemWord } from '../http/problems.js'
+import { Problem, problems, type ProblemType } from '../http/problems.js'
 import type { VideoAnswer } from '../videos/video-schema.js'
 
 /** The answers for one video, from its order to its removal, as `/openapi.json` shows them. */
@@ -37,6 +37,6 @@ export const videoExamples = {
 } as const satisfies Record<string, VideoAnswer>
 
 /** The body of a refusal; real messages name the parameter, its value and the limit. */
-export function problemExample(word: ProblemWord) {
-  return new Problem(word, problems[word].meaning).body
+export function problemExample(type: ProblemType) {
+  return new Problem(type, problems[type].meaning).body
 }

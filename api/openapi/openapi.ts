@@ -9,17 +9,17 @@ import {
 import { problemExample, videoExamples } from './openapi-examples.js'
 import { orderSchema } from './order-schema.js'
 import { healthSchema, readinessSchema } from './service-schemas.js'
-import { problems, type ProblemWord } from '../http/problems.js'
+import { problems, type ProblemType } from '../http/problems.js'
 import { videoSchema } from '../videos/video-schema.js'
 
-const words = Object.keys(problems) as [ProblemWord, ...ProblemWord[]]
+const types = Object.keys(problems) as [ProblemType, ...ProblemType[]]
 
 /** The body of every error. */
 export const errorSchema = z
   .strictObject({
     error: z.strictObject({
       message: z.string(),
-      type: z.enum(words).meta({ override: openWords }),
+      type: z.enum(types).meta({ override: openTypes }),
       param: z.string().nullable().describe('The parameter that it is about.'),
       code: z
         .string()
@@ -29,11 +29,11 @@ export const errorSchema = z
   })
   .meta({ id: 'Error' })
 
-/** Words are added with time: a client that knows only today's must not refuse an answer for a new one. */
-function openWords({ jsonSchema }: { jsonSchema: oas31.SchemaObject }): void {
+/** Types are added with time: a client that knows only today's must not refuse an answer for a new one. */
+function openTypes({ jsonSchema }: { jsonSchema: oas31.SchemaObject }): void {
   delete jsonSchema.enum
-  jsonSchema.description = `What is wrong, in a word. New ones may come; so far: ${words.map((word) => `\`${word}\``).join(', ')}.`
-  Object.assign(jsonSchema, { 'x-extensible-enum': words })
+  jsonSchema.description = `What is wrong, in a word. New ones may come; so far: ${types.map((type) => `\`${type}\``).join(', ')}.`
+  Object.assign(jsonSchema, { 'x-extensible-enum': types })
 }
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
@@ -52,13 +52,13 @@ const videoId = z.string().describe('The id from the answer of the order.')
 const mp4 = { 'video/mp4': { schema: { type: 'string', format: 'binary', contentMediaType: 'video/mp4' } } } as const
 
 /** The answers for these problems, by status. */
-function refusals(...listed: ProblemWord[]): ZodOpenApiOperationObject['responses'] {
-  const statuses = new Set(listed.map((word) => problems[word].status))
+function refusals(...listed: ProblemType[]): ZodOpenApiOperationObject['responses'] {
+  const statuses = new Set(listed.map((type) => problems[type].status))
   return Object.fromEntries(
     [...statuses].map((status) => {
-      const same = listed.filter((word) => problems[word].status === status)
-      const description = same.map((word) => `\`${word}\`: ${problems[word].meaning}`).join('; ')
-      const examples = Object.fromEntries(same.map((word) => [word, { value: problemExample(word) }]))
+      const same = listed.filter((type) => problems[type].status === status)
+      const description = same.map((type) => `\`${type}\`: ${problems[type].meaning}`).join('; ')
+      const examples = Object.fromEntries(same.map((type) => [type, { value: problemExample(type) }]))
       return [String(status), { description, content: { 'application/json': { schema: errorSchema, examples } } }]
     }),
   )

@@ -1,5 +1,5 @@
 import { estimatedMinutes } from './estimate.js'
-import { unfinishedOf } from './list-videos.js'
+import { unfinishedOf } from './video-lister.js'
 import type { Nodes } from './nodes.js'
 import { progressPercent, type QueueFacts, type VideoState } from '../videos/present-video.js'
 import type { QueueView } from './queue-view.js'

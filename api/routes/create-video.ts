@@ -6,10 +6,10 @@ import type { ApiParts } from '../api-parts.js'
 import { clientAddress } from '../http/client-address.js'
 import { refuseByHeaders } from '../intake/form.js'
 import { repetitionOf } from '../acceptance/idempotency.js'
-import { unfinishedOf } from '../queue/list-videos.js'
+import { unfinishedOf } from '../queue/video-lister.js'
 import { waitsForContinue } from '../http/problem-answer.js'
 import { noteHeader } from '../videos/present-video.js'
-import { ClientGone, refuseWhenDraining, Undecided } from '../http/problems.js'
+import { ClientGone, OutcomeUnknown, refuseWhenDraining } from '../http/problems.js'
 import { receiveOrder } from '../acceptance/receive-order.js'
 import { logVideo, requestLog } from '../http/request-log.js'
 import { settleUnknownStart } from '../acceptance/start-video.js'
@@ -49,7 +49,7 @@ function handler(parts: ApiParts): RequestHandler {
       // From here on it is ordered, whether or not the client stays to hear of it.
       accepted = await acceptOrder(received, repetition, accepting(id, parts))
     } catch (error) {
-      if (error instanceof Undecided) logVideo(res, id)
+      if (error instanceof OutcomeUnknown) logVideo(res, id)
       else await remove(id, parts, 'a refused request')
       throw error
     }

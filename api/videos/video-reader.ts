@@ -4,12 +4,12 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common'
 import { videoMemoKey } from '../../workflows/names.js'
 import type { RenderProgress } from '../../workflows/progress.js'
 import { type VideoMemo, videoIdPattern } from '../../workflows/video.js'
-import { reachedByEndedRender } from './ended-render.js'
+import { reachedByEndedRender } from './reached-by-ended-render.js'
 import { priorityOf } from './execution-attributes.js'
 import { progressPercent, type VideoState } from './present-video.js'
 import { videoNotFound } from '../http/problems.js'
 import { askTemporal } from './temporal-calls.js'
-import { ToldProgress } from './told-progress.js'
+import { MonotonicProgress } from './monotonic-progress.js'
 
 /** For so long one describe serves everybody who asks for the same video. */
 const sharedMs = 300
@@ -18,7 +18,7 @@ const sharedMs = 300
 export class VideoReader {
   readonly #client: Client
   readonly #shared = new Map<string, { at: number; state: Promise<VideoState> }>()
-  readonly #told = new ToldProgress()
+  readonly #progress = new MonotonicProgress()
 
   constructor(client: Client) {
     this.#client = client
@@ -53,8 +53,9 @@ export class VideoReader {
 
   #neverLess(state: VideoState): VideoState {
     const { id, memo, progress } = state
-    if (memo.phase === 'processing') return withFloor(state, this.#told.furthest(id, progressPercent(memo, progress)))
-    this.#told.forget(id)
+    if (memo.phase === 'processing')
+      return withFloor(state, this.#progress.furthest(id, progressPercent(memo, progress)))
+    this.#progress.forget(id)
     return state
   }
 

@@ -12,9 +12,9 @@ import type { JobRef__Output as JobRef } from '../generated/text2video/runner/v1
 import type { Progress__Output as Progress } from '../generated/text2video/runner/v1/Progress.js'
 import { RunnerCallFailed } from '../contract/runner-call-failed.js'
 import { loadRunnerProto, maxMessageBytes } from '../contract/runner-proto.js'
-import { type Order, sendSubmission, type SubmittedFile } from './send-submission.js'
+import { type RunnerOrder, sendSubmission, type SubmittedFile } from './send-submission.js'
 
-export type { Artifact, ChunkDone, Description, Failed, Finished, Interrupted, Job, JobRef, Order, Progress }
+export type { Artifact, ChunkDone, Description, Failed, Finished, Interrupted, Job, JobRef, Progress, RunnerOrder }
 export type { SubmittedFile }
 export { RunnerCallFailed }
 
@@ -38,7 +38,7 @@ export type CallOptions = { signal?: AbortSignal | undefined; deadlineMs?: numbe
 export interface RunnerClient extends AsyncDisposable {
   describe(options?: CallOptions): Promise<Description>
   /** Sends the order and its files; each file is opened only when its turn comes, and none if the runner holds the job already. */
-  submit(order: Order, files: readonly SubmittedFile[], options?: CallOptions): Promise<Job>
+  submit(order: RunnerOrder, files: readonly SubmittedFile[], options?: CallOptions): Promise<Job>
   /** Events from `fromSequence` on (0: all), until the one that ends the job: finished, failed or aborted. */
   watch(job: JobRef, fromSequence: number, options?: CallOptions): AsyncIterable<RunnerEvent>
   /** The artifact's bytes. Throws `DamagedArtifact` at the end if length or sha256 is not what the event said. */

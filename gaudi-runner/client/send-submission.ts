@@ -7,7 +7,13 @@ import { pieceBytes } from '../contract/runner-proto.js'
 import { type JsonObject, toStruct } from '../contract/struct.js'
 
 /** What is to be rendered: `settings` by the ranks' own names. */
-export type Order = { jobId: string; generation: number; preset: string; firstChunk: number; settings: JsonObject }
+export type RunnerOrder = {
+  jobId: string
+  generation: number
+  preset: string
+  firstChunk: number
+  settings: JsonObject
+}
 
 /** An input file, with what it must turn out to be; `sha256` in hex. */
 export type SubmittedFile = {
@@ -20,7 +26,7 @@ export type SubmittedFile = {
 /** Sends one submission with back-pressure. A file that cannot be read cancels the call: the runner then keeps nothing. */
 export async function sendSubmission(
   start: (answer: requestCallback<Job>) => ClientWritableStream<SubmitPart>,
-  order: Order,
+  order: RunnerOrder,
   files: readonly SubmittedFile[],
   signal: AbortSignal | undefined,
 ): Promise<Job> {
@@ -55,7 +61,7 @@ export async function sendSubmission(
 
 async function sendParts(
   call: ClientWritableStream<SubmitPart>,
-  order: Order,
+  order: RunnerOrder,
   files: readonly SubmittedFile[],
   over: AbortSignal,
 ): Promise<void> {

@@ -5,6 +5,7 @@ import { readStored } from '../../infra/files/stored-format.js'
 import { replaceFile } from '../../infra/files/replace-file.js'
 import { failureCode } from '../../workflows/failures.js'
 import { jobOrder } from './check-order.js'
+import type { FailureHistory } from './failure-history.js'
 
 /**
  * What outlives the runner of a job: `job.json` in the job's folder. A folder without one is a submission that was still
@@ -33,7 +34,8 @@ const keptEvent = z.union([
   sequence.extend({ aborted: z.object({}) }),
 ])
 
-const jobRecord = z.object({
+/** The names in the file; the runner's own are those of `JobRecord`. */
+const storedRecord = z.object({
   format: z.literal(recordFormat),
   name: z.object({ jobId: z.string(), generation: z.int().positive() }),
   order: jobOrder,
@@ -55,7 +57,14 @@ const jobRecord = z.object({
   }),
 })
 
-export type JobRecord = z.infer<typeof jobRecord>
+type StoredRecord = z.infer<typeof storedRecord>
+
+export type JobRecord = Omit<StoredRecord, 'lives' | 'setbacks'> & {
+  /** How often a runner has taken it up again: `lives` in the file. */
+  restarts: number
+  /** `setbacks` in the file. */
+  failures: FailureHistory
+}
 export type KeptEvent = z.infer<typeof keptEvent>
 /** A file in the job's folder. */
 export type KeptFile = z.infer<typeof keptFile>
@@ -66,10 +75,20 @@ export type KeptInterruption = KeptFailure & z.infer<typeof position>
 
 /** Throws what the disk says. */
 export function writeRecord(folder: string, record: JobRecord): void {
-  replaceFile(join(folder, recordName), JSON.stringify(record))
+  replaceFile(join(folder, recordName), JSON.stringify(toStored(record)))
 }
 
 /** Throws if there is none, or if it is torn or a newer version's. */
 export function readRecord(folder: string): JobRecord {
-  return jobRecord.parse(readStored(recordName, readFileSync(join(folder, recordName)), recordFormat))
+  return fromStored(storedRecord.parse(readStored(recordName, readFileSync(join(folder, recordName)), recordFormat)))
+}
+
+function toStored({ restarts, failures, ...same }: JobRecord): StoredRecord {
+  const { furthest, last, sameInARow, reported, total } = failures
+  return { ...same, lives: restarts, setbacks: { furthest, last, alike: sameInARow, told: reported, all: total } }
+}
+
+function fromStored({ lives, setbacks, ...same }: StoredRecord): JobRecord {
+  const { furthest, last, alike, told, all } = setbacks
+  return { ...same, restarts: lives, failures: { furthest, last, sameInARow: alike, reported: told, total: all } }
 }

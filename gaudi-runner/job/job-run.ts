@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { Job } from './job.js'
 import type { KeptFailure } from './job-record.js'
-import { applyWord } from './job-words.js'
+import { applyMessage } from './job-messages.js'
 import { ProgressWatch } from './progress-watch.js'
-import type { Blame } from '../ranks/rank-group.js'
-import type { JobWord } from '../ranks/rank-protocol.js'
+import type { RankFailure } from '../ranks/rank-group.js'
+import type { JobMessage } from '../ranks/rank-protocol.js'
 import type { Ranks } from '../ranks/ranks.js'
 import type { RunnerMetrics } from './runner-metrics.js'
-import { failedAt, isEnough, type Position, reached } from './setbacks.js'
+import { failedAt, isEnough, type StepPosition, reached } from './failure-history.js'
 
 export type JobRunOptions = {
   ranks: Ranks
@@ -25,7 +25,7 @@ const startLimit = 3
 
 /**
  * The held job on its way to its end: waiting for ranks → rendered by them → ended. When they break it waits again and is
- * rendered on from its newest saved step, until it gets no further (`setbacks.ts`).
+ * rendered on from its newest saved step, until it gets no further (`failure-history.ts`).
  */
 export class JobRun {
   readonly #job: Job
@@ -36,7 +36,7 @@ export class JobRun {
   #suspended = false
   #failedStarts = 0
   /** As progress told it last since the ranks were given the job. */
-  #told: Position | undefined
+  #lastPosition: StepPosition | undefined
   /** Whether what comes next was begun before, and by whom it was broken off. */
   #resumesAfter: 'ranks' | 'runner' | undefined
   #watch: ProgressWatch | undefined
@@ -60,7 +60,7 @@ export class JobRun {
     const damage = job.damage()
     if (damage) return this.#nodeFailed(damage)
     this.#phase = 'rendering'
-    this.#told = undefined
+    this.#lastPosition = undefined
     const { ranks, progressMs } = this.#options
     this.#watch = new ProgressWatch(progressMs, (waitedMs) =>
       ranks.stalled(`no step was finished for ${Math.round(waitedMs / 1000)} s`),
@@ -72,32 +72,33 @@ export class JobRun {
     this.#log.info({ event: 'job-started', folder: job.folder, firstChunk: job.nextChunk }, 'rendering')
   }
 
-  heard(word: JobWord): void {
+  onMessage(message: JobMessage): void {
     if (this.#job.state !== 'RUNNING') return
-    if (word.type === 'progress') {
-      this.#reached(word, word.steps)
+    if (message.type === 'progress') {
+      this.#reached(message, message.steps)
       this.#leaveIfGone()
     }
-    if (word.type === 'aborted' && this.#gone !== undefined && !this.#job.leaving) return this.#nodeFailed(this.#gone)
+    if (message.type === 'aborted' && this.#gone !== undefined && !this.#job.leaving)
+      return this.#nodeFailed(this.#gone)
     this.#watch?.progressed()
-    applyWord(this.#job, word)
+    applyMessage(this.#job, message)
   }
 
-  ranksBroke(blame: Blame): void {
+  ranksBroke(failure: RankFailure): void {
     const [phase, job] = [this.#phase, this.#job]
     if (job.state !== 'RUNNING' || this.#suspended) return
     this.#phase = 'waiting'
     this.#watch?.[Symbol.dispose]()
     if (job.leaving) return job.end({ aborted: {} })
-    if (phase === 'waiting') return this.#startFailed(blame)
+    if (phase === 'waiting') return this.#startFailed(failure)
     const damage = job.damage()
-    if (damage) return this.#nodeFailed(`${damage} (${blame.detail})`)
-    job.setbacks = failedAt(job.setbacks, this.#told, blame.code)
-    if (isEnough(job.setbacks)) return this.#fail(blame)
-    const { code, rank, detail } = blame
+    if (damage) return this.#nodeFailed(`${damage} (${failure.detail})`)
+    job.failures = failedAt(job.failures, this.#lastPosition, failure.code)
+    if (isEnough(job.failures)) return this.#fail(failure)
+    const { code, rank, detail } = failure
     this.#resumesAfter = 'ranks'
-    job.interrupted({ code, rank, detail, ...(this.#told ?? { chunk: job.nextChunk, step: 0 }) })
-    this.#log.warn({ event: 'job-interrupted', code, rank, at: this.#told }, 'the job goes on with new ranks')
+    job.interrupted({ code, rank, detail, ...(this.#lastPosition ?? { chunk: job.nextChunk, step: 0 }) })
+    this.#log.warn({ event: 'job-interrupted', code, rank, at: this.#lastPosition }, 'the job goes on with new ranks')
   }
 
   /** The ranks will not come up as this node is now. */
@@ -137,16 +138,16 @@ export class JobRun {
     if (this.#job.state === 'RUNNING') this.#job.suspend()
   }
 
-  #reached({ chunk, step }: Position, steps: number): void {
+  #reached({ chunk, step }: StepPosition, steps: number): void {
     const job = this.#job
-    if (this.#resumesAfter && this.#told === undefined) {
-      const { furthest } = job.setbacks
+    if (this.#resumesAfter && this.#lastPosition === undefined) {
+      const { furthest } = job.failures
       const lost = furthest ? Math.max(0, (furthest.chunk - chunk) * steps + furthest.step - step) : 0
       this.#options.metrics.resumed(this.#resumesAfter, lost)
       this.#log.info({ event: 'job-resumed', chunk, step, lost }, 'the job goes on')
     }
-    this.#told = { chunk, step }
-    job.setbacks = reached(job.setbacks, this.#told)
+    this.#lastPosition = { chunk, step }
+    job.failures = reached(job.failures, this.#lastPosition)
   }
 
   /** Without its folder no chunk can be written: the ranks leave it now, whole, rather than break when the chunk is done. */
@@ -159,7 +160,7 @@ export class JobRun {
     this.#options.ranks.abort(job.name.jobId)
   }
 
-  #startFailed({ detail }: Blame): void {
+  #startFailed({ detail }: RankFailure): void {
     this.#failedStarts += 1
     if (this.#failedStarts >= startLimit) this.#nodeFailed(`the ranks do not come up: ${detail}`)
   }

@@ -41,11 +41,12 @@ export class JobSlot {
 
   constructor(options: JobSlotOptions) {
     this.#options = options
-    options.ranks.on('word', (word) => {
-      // A speed is of no job, and a word about a job that was just replaced concerns nobody.
-      if ('job' in word && word.type !== 'failed' && word.job === this.held?.name.jobId) this.#held?.run.heard(word)
+    options.ranks.on('message', (message) => {
+      // A speed is of no job, and a message about a job that was just replaced concerns nobody.
+      if ('job' in message && message.type !== 'failed' && message.job === this.held?.name.jobId)
+        this.#held?.run.onMessage(message)
     })
-    options.ranks.on('broken', (blame) => this.#held?.run.ranksBroke(blame))
+    options.ranks.on('broken', (failure) => this.#held?.run.ranksBroke(failure))
     options.ranks.on('state', (state) => {
       if (state.phase === 'ready') this.#held?.run.ranksReady()
       if (state.phase === 'refused') this.#held?.run.ranksRefused(state.detail)

@@ -13,7 +13,7 @@ import {
   type KeptInterruption,
   writeRecord,
 } from './job-record.js'
-import type { Setbacks } from './setbacks.js'
+import type { FailureHistory } from './failure-history.js'
 
 /** Names a job for ever: a job is never rendered twice under the same pair. */
 export type JobName = { jobId: string; generation: number }
@@ -28,8 +28,8 @@ export type JobState = 'RUNNING' | 'FINISHED' | 'FAILED' | 'ABORTED'
 /** Of a job that breaks off again and again: its watchers have seen the others. */
 const interruptionsKept = 10
 
-/** What each life of a job adds to its sequence numbers: more than it can ever have told in one. */
-const numbersOfALife = 2 ** 32
+/** What each restart of a job's runner adds to its sequence numbers: more than one run can ever tell. */
+const numbersPerRestart = 2 ** 32
 
 /**
  * One job and the log of its events, kept in its folder (`job-record.ts`): an event is on disk before it is told.
@@ -56,7 +56,7 @@ export class Job {
     this.folder = folder
     this.#record = record
     this.#log = log.child({ video: record.name.jobId, generation: record.name.generation })
-    this.#lastSequence = Math.max(record.lives * numbersOfALife, record.events.at(-1)?.sequence ?? 0)
+    this.#lastSequence = Math.max(record.restarts * numbersPerRestart, record.events.at(-1)?.sequence ?? 0)
     this.#changes.setMaxListeners(0) // one for each watcher
     let resolveEnded = () => {}
     this.ended = new Promise((resolve) => {
@@ -96,13 +96,13 @@ export class Job {
     return this.#record.order
   }
 
-  get setbacks(): Setbacks {
-    return this.#record.setbacks
+  get failures(): FailureHistory {
+    return this.#record.failures
   }
 
   /** Kept with the next event: what was reached meanwhile is told by the ranks themselves. */
-  set setbacks(setbacks: Setbacks) {
-    this.#record.setbacks = setbacks
+  set failures(failures: FailureHistory) {
+    this.#record.failures = failures
   }
 
   /** Whether it is to end, with its running chunk or before. */

@@ -7,7 +7,7 @@
 export class ProgressWatch implements Disposable {
   readonly #timer: NodeJS.Timeout
   #waitedMs = 0
-  /** The longest wait between two words, forgotten slowly. */
+  /** The longest wait between two messages, forgotten slowly. */
   #usualMs = 0
 
   constructor(leastMs: number, stuck: (waitedMs: number) => void) {

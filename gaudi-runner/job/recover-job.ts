@@ -7,10 +7,10 @@ import type { Logger } from 'pino'
 import type { Generations } from './generations.js'
 import { Job } from './job.js'
 import { type JobRecord, readRecord } from './job-record.js'
-import { failedAt, isEnough } from './setbacks.js'
+import { failedAt, isEnough } from './failure-history.js'
 
 /**
- * The job that an earlier runner held, with a new life; undefined if there is none. Whatever else lies in the folder is
+ * The job that an earlier runner held, taken over by this one; undefined if there is none. Whatever else lies in the folder is
  * removed: submissions that were still arriving, jobs that were being released or replaced, and what is torn or damaged.
  */
 export async function recoverJob(jobs: string, generations: Generations, log: Logger): Promise<Job | undefined> {
@@ -30,7 +30,7 @@ export async function recoverJob(jobs: string, generations: Generations, log: Lo
 async function readJob(jobs: string, entry: Dirent, log: Logger): Promise<Job | undefined> {
   const folder = join(jobs, entry.name)
   try {
-    const job = new Job(nextLife(readRecord(folder)), folder, log)
+    const job = new Job(takenOver(readRecord(folder)), folder, log)
     for (const { name, sha256 } of job.files) {
       if ((await digestOf(join(folder, name))) !== sha256) throw new Error(`${name} is damaged`)
     }
@@ -44,20 +44,20 @@ async function readJob(jobs: string, entry: Dirent, log: Logger): Promise<Job | 
 }
 
 /** As the job is when a new runner takes it up: it goes on at the first chunk that was not announced. */
-function nextLife(record: JobRecord): JobRecord {
-  const { lives, suspended, setbacks, events } = record
-  const next = { ...record, lives: lives + 1, suspended: false }
+function takenOver(record: JobRecord): JobRecord {
+  const { restarts, suspended, failures, events } = record
+  const next = { ...record, restarts: restarts + 1, suspended: false }
   const last = events.at(-1)
   if (last && !('chunk' in last || 'interrupted' in last)) return next
-  return suspended ? next : { ...next, setbacks: failedAt(setbacks, undefined, 'node_failed') }
+  return suspended ? next : { ...next, failures: failedAt(failures, undefined, 'node_failed') }
 }
 
-/** Tells whoever watches, under the first number of the new life. */
+/** Tells whoever watches, under the first number after the restart. */
 function takeUp(job: Job): void {
-  const { setbacks, nextChunk } = job
+  const { failures, nextChunk } = job
   const failed = { code: 'node_failed', detail: 'the runner was started again', rank: -1 } as const
-  if (isEnough(setbacks)) job.end({ failed: { ...failed, detail: `${failed.detail}, too often without getting on` } })
-  else job.interrupted({ ...failed, ...(setbacks.furthest ?? { chunk: nextChunk, step: 0 }) })
+  if (isEnough(failures)) job.end({ failed: { ...failed, detail: `${failed.detail}, too often without getting on` } })
+  else job.interrupted({ ...failed, ...(failures.furthest ?? { chunk: nextChunk, step: 0 }) })
 }
 
 async function digestOf(path: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { RankWord } from '../ranks/rank-protocol.js'
+import type { RankMessage } from '../ranks/rank-protocol.js'
 import type { Ranks } from '../ranks/ranks.js'
 
 export type RunnerMetrics = {
@@ -76,13 +76,13 @@ export function createRunnerMetrics(registry: Registry): RunnerMetrics {
         breaks.inc({ code })
         counted = { job: '', steps: 0 }
       })
-      ranks.on('word', (word: RankWord) => {
-        if (word.type === 'speed') forward.set(word.seconds_per_forward)
-        if (word.type !== 'progress') return
-        const done = word.chunk * word.steps + word.step
+      ranks.on('message', (message: RankMessage) => {
+        if (message.type === 'speed') forward.set(message.seconds_per_forward)
+        if (message.type !== 'progress') return
+        const done = message.chunk * message.steps + message.step
         // What a job is told to begin with was done elsewhere, or before.
-        if (word.job === counted.job) steps.inc(Math.max(0, done - counted.steps))
-        counted = { job: word.job, steps: done }
+        if (message.job === counted.job) steps.inc(Math.max(0, done - counted.steps))
+        counted = { job: message.job, steps: done }
       })
     },
   }

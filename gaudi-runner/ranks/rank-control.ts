@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { identify } from './process-family.js'
-import { type RankWord, type RunnerCommand, rankWord } from './rank-protocol.js'
+import { type RankMessage, type RunnerCommand, rankMessage } from './rank-protocol.js'
 
 export type RankControlListener = {
-  heard(rank: number, word: RankWord): void
+  onMessage(rank: number, message: RankMessage): void
   /** The rank's connection has ended: after its death, or as its way to leave. */
   gone(rank: number): void
   /** A connection, of an unknown rank if `rank` is −1, that does not keep to the protocol. */
@@ -65,13 +65,13 @@ export class RankControl implements AsyncDisposable {
     this.#sockets.add(socket)
     socket.on('error', () => {}) // 'close' follows
     createInterface({ input: socket }).on('line', (line) => {
-      const word = readWord(line)
-      if (!word) return listener.garbled(rank, `not a word of the protocol: ${line.slice(0, 200)}`)
-      if (word.type === 'hello') {
-        rank = word.rank
+      const message = readMessage(line)
+      if (!message) return listener.garbled(rank, `not a message of the protocol: ${line.slice(0, 200)}`)
+      if (message.type === 'hello') {
+        rank = message.rank
         this.#byRank.set(rank, socket)
-      } else if (rank === -1) return listener.garbled(rank, `${word.type} before hello`)
-      listener.heard(rank, word)
+      } else if (rank === -1) return listener.garbled(rank, `${message.type} before hello`)
+      listener.onMessage(rank, message)
     })
     socket.on('close', () => {
       this.#sockets.delete(socket)
@@ -92,9 +92,9 @@ async function removeLeftOvers(): Promise<void> {
   }
 }
 
-function readWord(line: string): RankWord | undefined {
+function readMessage(line: string): RankMessage | undefined {
   try {
-    return rankWord.safeParse(JSON.parse(line)).data
+    return rankMessage.safeParse(JSON.parse(line)).data
   } catch {
     return undefined
   }

@@ -3,11 +3,11 @@ import { descendantsOf, identify, isStopped, killAll, type ProcessIdentity } fro
 import { RankControl } from './rank-control.js'
 import type { CommandOfRank } from './rank-command.js'
 import { type RankCommand, RankProcess } from './rank-process.js'
-import type { breaks, RankWord, Ready, RunnerCommand } from './rank-protocol.js'
+import type { breaks, RankMessage, Ready, RunnerCommand } from './rank-protocol.js'
 import { RankWatchdog } from './rank-watchdog.js'
 
 /** Why a group cannot go on: the first failing rank's own words, since the others only say that their peer is gone. */
-export type Blame = {
+export type RankFailure = {
   code: Exclude<(typeof breaks)[number], 'cannot_start'> | 'rank_died' | 'rank_stalled'
   /** −1 where no single rank is to blame. */
   rank: number
@@ -17,10 +17,10 @@ export type Blame = {
 
 export type RankGroupListener = {
   ready(ready: Ready): void
-  /** Every word but hello, beat, ready and failed. */
-  heard(word: RankWord): void
+  /** Every message but hello, beat, ready and failed. */
+  onMessage(message: RankMessage): void
   /** Once, at the first failure, with the newest lines of output; the processes may still be there. */
-  broken(blame: Blame, output: string): void
+  broken(failure: RankFailure, output: string): void
   /** Once, instead of `broken`: what the ranks were started with cannot work; the detail says all that is wrong. */
   refused(detail: string): void
   output(rank: number, line: string): void
@@ -98,11 +98,11 @@ export class RankGroup implements AsyncDisposable {
   }
 
   /** Ends the group and says why; the first call counts. */
-  break(blame: Blame): void {
+  break(failure: RankFailure): void {
     if (this.#ending) return
     this.#graceMs = Math.min(brokenGraceMs, this.#graceMs)
     void this.end()
-    this.#listener.broken(blame, this.#tailOf(blame.rank))
+    this.#listener.broken(failure, this.#tailOf(failure.rank))
   }
 
   /** Breaks the group for not getting on. A rank that was stopped holds up all others and is to blame, before `rank`. */
@@ -131,7 +131,7 @@ export class RankGroup implements AsyncDisposable {
   async #start(): Promise<void> {
     const { command, ranks, startMs } = this.#options
     this.#control = await RankControl.listen({
-      heard: (rank, word) => this.#heard(rank, word),
+      onMessage: (rank, message) => this.#onMessage(rank, message),
       gone: (rank) => this.#died(rank, 'ended without a word'),
       garbled: (rank, problem) => this.break({ code: 'rank_failed', rank, detail: problem }),
     })
@@ -154,30 +154,30 @@ export class RankGroup implements AsyncDisposable {
     })
   }
 
-  #heard(rank: number, word: RankWord): void {
+  #onMessage(rank: number, message: RankMessage): void {
     if (this.#ending) return
     this.#watchdog?.heard(rank)
-    switch (word.type) {
+    switch (message.type) {
       case 'hello':
-        this.#identities.set(rank, identify(word.pid))
+        this.#identities.set(rank, identify(message.pid))
         return
       case 'beat':
         return
       case 'ready':
-        return this.#ready(word)
+        return this.#ready(message)
       case 'failed':
-        return this.#failed(word)
+        return this.#failed(message)
       case 'progress':
       case 'chunk':
       case 'speed':
       case 'finished':
       case 'aborted':
       case 'rejected':
-        return this.#listener.heard(word)
+        return this.#listener.onMessage(message)
     }
   }
 
-  #failed({ code, rank, detail }: Extract<RankWord, { type: 'failed' }>): void {
+  #failed({ code, rank, detail }: Extract<RankMessage, { type: 'failed' }>): void {
     if (code === 'cannot_start') {
       void this.end()
       return this.#listener.refused(detail)

@@ -24,14 +24,14 @@ export class RankProcess {
   readonly #tail: string[] = []
 
   /** Rejects if the command is not there. */
-  static async start({ command, args, cwd }: RankCommand, heard: (line: string) => void): Promise<RankProcess> {
+  static async start({ command, args, cwd }: RankCommand, onLine: (line: string) => void): Promise<RankProcess> {
     // A session of its own: Ctrl-C on the terminal reaches the runner alone, which then ends its ranks.
     const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     await once(child, 'spawn')
-    return new RankProcess(child, child.pid as number, heard)
+    return new RankProcess(child, child.pid as number, onLine)
   }
 
-  private constructor(child: ChildProcess, pid: number, heard: (line: string) => void) {
+  private constructor(child: ChildProcess, pid: number, onLine: (line: string) => void) {
     this.#child = child
     this.pid = pid
     this.identity = identify(pid)
@@ -40,7 +40,7 @@ export class RankProcess {
       child.once('exit', (code, signal) => resolve({ code, signal }))
     })
     for (const output of [child.stdout, child.stderr]) {
-      if (output) this.#read(output, heard)
+      if (output) this.#read(output, onLine)
     }
   }
 
@@ -61,11 +61,11 @@ export class RankProcess {
     over.abort()
   }
 
-  #read(output: Readable, heard: (line: string) => void): void {
+  #read(output: Readable, onLine: (line: string) => void): void {
     createInterface({ input: output }).on('line', (line) => {
       this.#tail.push(line)
       if (this.#tail.length > tailLines) this.#tail.shift()
-      heard(line)
+      onLine(line)
     })
   }
 }

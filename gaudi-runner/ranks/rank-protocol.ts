@@ -34,7 +34,7 @@ const rank = z.int().nonnegative()
 const seconds = z.number().nonnegative()
 
 /** One line from a rank. */
-export const rankWord = z.discriminatedUnion('type', [
+export const rankMessage = z.discriminatedUnion('type', [
   /** First on every connection: who speaks. */
   z.object({ type: z.literal('hello'), rank, pid: z.int().positive() }),
 
@@ -85,7 +85,7 @@ export const rankWord = z.discriminatedUnion('type', [
   /** `detail`: for operators. */
   z.object({ type: z.literal('rejected'), job: z.string(), code: z.enum(rejections), detail: z.string() }),
 
-  /** Any rank, as its last word: it exits non-zero now, and the whole group ends with it. */
+  /** Any rank, as its last message: it exits non-zero now, and the whole group ends with it. */
   z.object({
     type: z.literal('failed'),
     rank,
@@ -97,12 +97,12 @@ export const rankWord = z.discriminatedUnion('type', [
   }),
 ])
 
-export type RankWord = z.infer<typeof rankWord>
-export type Ready = Extract<RankWord, { type: 'ready' }>
+export type RankMessage = z.infer<typeof rankMessage>
+export type Ready = Extract<RankMessage, { type: 'ready' }>
 
-/** Words about the job that is rendered. */
-export type JobWord = Extract<
-  RankWord,
+/** Messages about the job that is rendered. */
+export type JobMessage = Extract<
+  RankMessage,
   { job: string; type: 'progress' | 'chunk' | 'finished' | 'aborted' | 'rejected' }
 >
 

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type Blame, RankGroup, type RankGroupOptions } from './rank-group.js'
-import type { RankWord, Ready, RenderCommand } from './rank-protocol.js'
+import { type RankFailure, RankGroup, type RankGroupOptions } from './rank-group.js'
+import type { RankMessage, Ready, RenderCommand } from './rank-protocol.js'
 
 export type RanksState =
   | { phase: 'starting' }
@@ -11,7 +11,7 @@ export type RanksState =
   | { phase: 'refused'; detail: string }
   | { phase: 'stopped' }
 
-type RanksEvents = { state: [RanksState]; word: [RankWord]; broken: [Blame] }
+type RanksEvents = { state: [RanksState]; message: [RankMessage]; broken: [RankFailure] }
 
 /** Pauses before the group is started again, by how often it failed to become ready since it last was; the last one goes on. */
 const pausesMs = [0, 1000, 2000, 5000, 10_000, 30_000, 60_000]
@@ -23,7 +23,7 @@ const refusedPauseMs = 60_000
 /**
  * The ranks of this node, kept up: one group at a time, resident, started again whenever it breaks.
  *
- * Emits `state` at each change, `word` for what rank 0 says of a job and of its speed, `broken` at a group's first failure.
+ * Emits `state` at each change, `message` for what rank 0 says of a job and of its speed, `broken` at a group's first failure.
  */
 export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable {
   readonly #options: RankGroupOptions
@@ -56,7 +56,7 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
     return this.#restarts
   }
 
-  /** Starts a job on ready ranks; what becomes of it comes as words, or as `broken`. */
+  /** Starts a job on ready ranks; what becomes of it comes as messages, or as `broken`. */
   render(command: RenderCommand): void {
     if (this.#state.phase !== 'ready') throw new Error(`ranks that are ${this.#state.phase} cannot render`)
     this.#group?.send(command)
@@ -73,8 +73,8 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
   }
 
   /** Ends the running group, which is started again. */
-  break(blame: Blame): void {
-    this.#group?.break(blame)
+  break(failure: RankFailure): void {
+    this.#group?.break(failure)
   }
 
   /** The same, because it does not get on: a rank that was stopped is to blame, if there is one. */
@@ -125,11 +125,11 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
             this.#failedStarts = 0
             this.#become({ phase: 'ready', ready })
           },
-          heard: (word) => this.emit('word', word),
-          broken: (blame, output) => {
-            this.#log.error({ event: 'ranks-broken', ...blame, output }, 'the ranks broke and are started again')
+          onMessage: (message) => this.emit('message', message),
+          broken: (failure, output) => {
+            this.#log.error({ event: 'ranks-broken', ...failure, output }, 'the ranks broke and are started again')
             this.#become({ phase: 'starting' })
-            this.emit('broken', blame)
+            this.emit('broken', failure)
           },
           refused: (detail) => {
             this.#log.error({ event: 'refused' }, `the ranks refuse to start: ${detail}`)

@@ -8,8 +8,8 @@ export class Speeds {
   readonly #seconds = new Map<number, number>()
 
   /** `seconds_per_forward` 0: nothing was measured. */
-  measured(word: { seconds_per_forward: number; tokens_per_forward: number }): void {
-    const { seconds_per_forward: seconds, tokens_per_forward: tokens } = word
+  measured(speed: { seconds_per_forward: number; tokens_per_forward: number }): void {
+    const { seconds_per_forward: seconds, tokens_per_forward: tokens } = speed
     if (seconds <= 0 || tokens <= 0) return
     this.#seconds.delete(tokens) // set again, it becomes the last
     this.#seconds.set(tokens, seconds)

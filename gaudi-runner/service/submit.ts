@@ -7,7 +7,7 @@ import type { SubmitPart__Output as SubmitPart } from '../generated/text2video/r
 import { Job } from '../job/job.js'
 import { recordFormat } from '../job/job-record.js'
 import type { JobSlot } from '../job/job-slot.js'
-import { noSetbacks } from '../job/setbacks.js'
+import { noFailures } from '../job/failure-history.js'
 import { receiveFiles } from './receive-files.js'
 import { invalid, RpcError } from '../contract/rpc-error.js'
 
@@ -42,7 +42,7 @@ export async function submit(
     const folder = await mkdtemp(join(jobs, `${name.jobId}.${name.generation}.`))
     try {
       const inputs = await receiveFiles(() => nextPart(parts, cancelled, idleMs), folder, order.firstChunk)
-      const fresh = { events: [], lives: 0, suspended: false, leaving: false, setbacks: noSetbacks }
+      const fresh = { events: [], restarts: 0, suspended: false, leaving: false, failures: noFailures }
       return await slot.accept(arrival, new Job({ format: recordFormat, name, order, inputs, ...fresh }, folder, log))
     } catch (error) {
       await rm(folder, { recursive: true, force: true })

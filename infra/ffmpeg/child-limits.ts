@@ -38,7 +38,7 @@ export function findProgram(name: string): string | undefined {
  * The command line that runs `command` under `limits`, ended by the kernel when this process ends.
  * Both come from util-linux; where a system has neither (macOS) the command runs as it is.
  */
-export function limited(command: string[], { memoryMiB, cpuSeconds, fileMiB }: ChildLimits): string[] {
+export function withinLimits(command: string[], { memoryMiB, cpuSeconds, fileMiB }: ChildLimits): string[] {
   const setpriv = findProgram('setpriv')
   const prlimit = findProgram('prlimit')
   return [

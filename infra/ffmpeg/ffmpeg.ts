@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type ChildLimits, childEnv, findProgram, limited } from './child-limits.js'
+import { type ChildLimits, childEnv, findProgram, withinLimits } from './child-limits.js'
 
 export { type InputKind, rawMono, safeInput } from './ffmpeg-input.js'
 
@@ -90,7 +90,7 @@ function start({ ffmpegPath, args, stdin, stdout, timeoutMs, limits }: FfmpegRun
   const ffmpeg = findProgram(ffmpegPath)
   if (ffmpeg === undefined) throw new Error(`there is no ffmpeg at ${ffmpegPath}; set FFMPEG_PATH`)
   const cpuSeconds = Math.ceil(timeoutMs / 1000) * availableParallelism()
-  const [command = ffmpeg, ...rest] = limited([ffmpeg, '-nostdin', '-hide_banner', '-v', 'error', ...args], {
+  const [command = ffmpeg, ...rest] = withinLimits([ffmpeg, '-nostdin', '-hide_banner', '-v', 'error', ...args], {
     ...{ memoryMiB: 4096, cpuSeconds, fileMiB: 8192 },
     ...limits,
   })

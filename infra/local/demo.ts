@@ -10,7 +10,7 @@ import { environment } from './stack/environment.js'
 import type { Stack } from './stack/stack.js'
 import { freePorts } from './stack/stack-settings.js'
 import { onTerminal, showNothing } from './stack/terminal.js'
-import { Told, withStack } from './stack/with-stack.js'
+import { UserError, withStack } from './stack/with-stack.js'
 
 const pollMs = 300
 const picture = join(root, 'examples/single/ref_image.png')
@@ -51,7 +51,7 @@ async function follow(client: VideoClient, ordered: Video, signal: AbortSignal):
     const elapsed = process.stdout.isTTY ? `  ${Math.round((Date.now() - since) / 1000)} s` : ''
     line.show(`${video.status.padEnd(10)} ${bar(video.progress)} ${String(video.progress).padStart(3)} %${elapsed}`)
     if (video.status === 'completed') return video
-    if (video.status === 'error' || video.status === 'deleted') throw new Told(`the video failed: ${video.error}`)
+    if (video.status === 'error' || video.status === 'deleted') throw new UserError(`the video failed: ${video.error}`)
     await sleep(pollMs, undefined, { signal })
   }
 }

@@ -24,7 +24,7 @@ export type UploadTarget = {
 }
 
 /** A part that is being filled, or under way. */
-type Part = { buffer: Buffer; length: number }
+type UploadPart = { buffer: Buffer; length: number }
 
 const abortRounds = 3
 
@@ -43,7 +43,7 @@ export class MultipartUpload {
   readonly #sha256 = createHash('sha256')
   readonly #arrived: CompletedPart[] = []
   #bytes = 0
-  #filling: Part | undefined
+  #filling: UploadPart | undefined
   #underWay: Promise<void> | undefined
   #uploadId: string | undefined
 
@@ -87,7 +87,7 @@ export class MultipartUpload {
   }
 
   /** Starts sending a part, once the one before has arrived. */
-  async #send(part: Part): Promise<void> {
+  async #send(part: UploadPart): Promise<void> {
     this.#uploadId ??= await this.#create()
     await this.#underWay
     this.#filling = undefined
@@ -95,7 +95,7 @@ export class MultipartUpload {
     this.#underWay.catch((error: unknown) => this.#failed.abort(error)) // a wait for the sender ends at once
   }
 
-  async #sendPart(UploadId: string, part: Part): Promise<void> {
+  async #sendPart(UploadId: string, part: UploadPart): Promise<void> {
     const { s3, bucket: Bucket, key: Key } = this.#target
     const PartNumber = this.#arrived.length + 1
     const Body = part.buffer.subarray(0, part.length)
@@ -166,7 +166,7 @@ export class MultipartUpload {
     }
   }
 
-  #release(part: Part | undefined): void {
+  #release(part: UploadPart | undefined): void {
     if (part !== undefined) this.#target.pool.give(part.buffer)
   }
 }

@@ -73,7 +73,7 @@ function play(request: RenderRequest, { from = store, attach = false, by = worke
     node: 'n1',
     followed: by.followed,
     isLeaving: () => by.isLeaving,
-    tell: {
+    signals: {
       started: async (_videoId, started) => void played.started.push(started),
       interrupted: async (_videoId, interrupted) => void played.interrupted.push(interrupted),
     },

@@ -9,7 +9,7 @@ import { FollowedJobs } from '../../activities/render/followed-jobs.js'
 import { announcementOf } from '../../activities/node/node-announcement.js'
 import { createRenderMetrics } from '../../activities/render/render-metrics.js'
 import { RunnerSlot } from '../../activities/node/runner-slot.js'
-import { StrayJobs } from '../../activities/node/stray-jobs.js'
+import { OrphanJobs } from '../../activities/node/orphan-jobs.js'
 import { type JobRef, RunnerCallFailed, type RunnerEvent } from '../../gaudi-runner/client/runner-client.js'
 import { anOrder, startLocalRunner, twoFiles, until, untilIdle } from '../support/local-runner.js'
 
@@ -30,7 +30,7 @@ test('the slot of a node is granted once at a time, and only while its runner is
   const lost = { jobId: 'video_2', generation: 3 }
   let listed = 0
   const followed = new FollowedJobs()
-  const strays = new StrayJobs({
+  const orphans = new OrphanJobs({
     ...{ node: 'n1', runner: client, followed, log },
     metrics: createRenderMetrics(new Registry()),
     isWanted: async (job) => {
@@ -43,7 +43,7 @@ test('the slot of a node is granted once at a time, and only while its runner is
     },
   })
   let isDraining = false
-  const slot = new RunnerSlot({ runner: client, strays, isDraining: () => isDraining, log })
+  const slot = new RunnerSlot({ runner: client, orphans, isDraining: () => isDraining, log })
   const never = new AbortController().signal
 
   await t.test('not before the ranks are ready', async () => {

@@ -25,7 +25,7 @@ function refusal(boxes: Box[], { voices = 2, of = reference(640, 640) } = {}): s
     checkBoxes(boxes, voices, of, render)
   } catch (error) {
     assert.ok(error instanceof Problem)
-    assert.deepEqual([error.word, error.param], ['invalid_parameter', 'bbox'])
+    assert.deepEqual([error.type, error.param], ['invalid_parameter', 'bbox'])
     return error.message
   }
   return 'taken'
@@ -59,7 +59,7 @@ test('boxes come as an array in the order of the voices or by person, and as not
     JSON.stringify([{ ...left, z: 1 }]),
   ]
   for (const text of wrong) {
-    assert.throws(() => read(text), { word: 'invalid_parameter', param: 'bbox', message: /must be JSON: one/ }, text)
+    assert.throws(() => read(text), { type: 'invalid_parameter', param: 'bbox', message: /must be JSON: one/ }, text)
   }
 })
 

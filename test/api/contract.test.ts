@@ -4,7 +4,7 @@ import test from 'node:test'
 import { errorSchema, openApiDocument } from '../../api/openapi/openapi.js'
 import { parametersSchema } from '../../api/parameters/parameters.js'
 import { presentVideo, progressPercent, type VideoState } from '../../api/videos/present-video.js'
-import { Problem, problems, type ProblemWord } from '../../api/http/problems.js'
+import { Problem, problems, type ProblemType } from '../../api/http/problems.js'
 import { newVideoId } from '../../api/acceptance/video-id.js'
 import { videoSchema } from '../../api/videos/video-schema.js'
 import { failures } from '../../workflows/failures.js'
@@ -123,11 +123,11 @@ test('ids made in the same second differ and fit the pattern', () => {
 test('every problem has one body, fits the schema, and is in the guide and in the OpenAPI document', () => {
   const guide = readFileSync('docs/errors.md', 'utf8')
   const document = JSON.stringify(openApiDocument())
-  for (const [word, { status, meaning }] of Object.entries(problems)) {
-    const { error } = errorSchema.parse(new Problem(word as ProblemWord, 'why', { param: 'steps' }).body)
+  for (const [type, { status, meaning }] of Object.entries(problems)) {
+    const { error } = errorSchema.parse(new Problem(type as ProblemType, 'why', { param: 'steps' }).body)
     assert.equal(error.code, String(status))
-    assert.ok(guide.includes(`| \`${word}\` | ${status} | ${meaning} |`), `docs/errors.md: ${word}`)
-    assert.ok(document.includes(`\`${word}\`: ${meaning}`), `openapi: ${word}`)
+    assert.ok(guide.includes(`| \`${type}\` | ${status} | ${meaning} |`), `docs/errors.md: ${type}`)
+    assert.ok(document.includes(`\`${type}\`: ${meaning}`), `openapi: ${type}`)
   }
   const rows = guide.split('\n').filter((line) => line.startsWith('| `') && line.split('|').length === 5)
   assert.equal(rows.length - 1, Object.keys(problems).length)

@@ -28,7 +28,7 @@ async function collect(part: FilePart, body: AsyncIterable<Uint8Array>): Promise
   return `${part.kind}:${Buffer.concat(chunks).toString('latin1')}`
 }
 
-/** What becomes of a body: what was read, or the word of the refusal. */
+/** What becomes of a body: what was read, or the type of the refusal. */
 async function outcome(body: Buffer, pieceBytes: number): Promise<Read | string> {
   const running = { stores: 0 }
   const storeFile = async (part: FilePart, file: AsyncIterable<Uint8Array>) => {
@@ -44,7 +44,7 @@ async function outcome(body: Buffer, pieceBytes: number): Promise<Read | string>
     return { texts: [...form.texts], reference: form.reference, voices: form.voices }
   } catch (error) {
     assert.ok(error instanceof Problem, String(error))
-    return error.word
+    return error.type
   } finally {
     assert.equal(running.stores, 0, 'a file is still being stored after the form has ended')
   }
@@ -169,7 +169,7 @@ test('what a form may not hold is refused for what it is', async () => {
     ['too_large', [{ name: 'prompt', body: 'x'.repeat(70_000) }]],
     ['unknown_parameter', [{ name: 'x'.repeat(2000), body: 'x' }]],
   ]
-  for (const [word, parts] of cases) assert.equal(await outcome(formOf(parts), 1000), word, JSON.stringify(parts[0]))
+  for (const [type, parts] of cases) assert.equal(await outcome(formOf(parts), 1000), type, JSON.stringify(parts[0]))
 })
 
 test('a text where a file belongs is answered with how to send one', async () => {
@@ -191,7 +191,7 @@ test('a store that gives up in the middle of a file is heard, however long it ti
   }
   const { signal } = new AbortController()
   const read = readForm(requestOf(body, 10_000), { storeFile, patience: usualPatience, signal })
-  await assert.rejects(read, (error: unknown) => error instanceof Problem && error.word === 'too_large')
+  await assert.rejects(read, (error: unknown) => error instanceof Problem && error.type === 'too_large')
 })
 
 test('a file whose content begins with the boundary has no end, and is given up', async () => {
@@ -200,7 +200,7 @@ test('a file whose content begins with the boundary has no end, and is given up'
   const patience = { ...usualPatience, storeStallMs: 50 }
   const { signal } = new AbortController()
   const read = readForm(requestOf(body, 3), { storeFile: collect, patience, signal })
-  await assert.rejects(read, (error: unknown) => error instanceof Problem && error.word === 'malformed_request')
+  await assert.rejects(read, (error: unknown) => error instanceof Problem && error.type === 'malformed_request')
 })
 
 /** A form of one part with this head, and these bytes as its content. */
@@ -268,7 +268,7 @@ test('what is no text in its charset, or holds control characters, is refused by
   for (const [charset, bytes, message] of cases) {
     await assert.rejects(read(partOf(promptIn(charset), Buffer.from(bytes, 'hex'))), (error: unknown) => {
       assert.ok(error instanceof Problem, String(error))
-      assert.deepEqual([error.word, error.param], ['invalid_parameter', 'prompt'])
+      assert.deepEqual([error.type, error.param], ['invalid_parameter', 'prompt'])
       assert.match(error.message, message)
       return true
     })
@@ -306,7 +306,7 @@ test('a part whose head is written strangely is taken all the same', async () =>
 })
 
 test('a part that cannot be taken is never dropped without a word', async () => {
-  const cases: [head: string, word: string, message: RegExp][] = [
+  const cases: [head: string, type: string, message: RegExp][] = [
     ['Content-Type: text/plain', 'malformed_request', /a part of the form has no name/],
     ['Content-Disposition: form-data', 'malformed_request', /a part of the form has no name/],
     ['Content-Disposition: form-data; filename="x.wav"', 'malformed_request', /a part of the form has no name/],
@@ -324,9 +324,9 @@ test('a part that cannot be taken is never dropped without a word', async () => 
       ...(['invalid_parameter', /the part "audio" is a form of its own; send each file as a part/] as const),
     ],
   ]
-  for (const [head, word, message] of cases) {
+  for (const [head, type, message] of cases) {
     await assert.rejects(read(partOf(head, 'x')), (error: unknown) => {
-      assert.ok(error instanceof Problem && error.word === word, String(error))
+      assert.ok(error instanceof Problem && error.type === type, String(error))
       assert.match(error.message, message)
       return true
     })

@@ -55,7 +55,7 @@ async function refusal(reference: Buffer, ...voices: Buffer[]): Promise<string> 
     await checked(reference, ...voices)
   } catch (error) {
     assert.ok(error instanceof Problem, String(error))
-    assert.equal(error.word, 'invalid_file')
+    assert.equal(error.type, 'invalid_file')
     return `${error.param}: ${error.message}`
   }
   throw new assert.AssertionError({ message: 'the file was accepted' })

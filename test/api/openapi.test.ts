@@ -57,7 +57,7 @@ test('answers may get further keys and words, orders may not', () => {
   const { type } = ErrorBody.properties.error.properties
   assert.deepEqual([type.type, type.enum], ['string', undefined])
   assert.deepEqual(type['x-extensible-enum'], Object.keys(problems))
-  for (const word of Object.keys(problems)) assert.ok(type.description.includes(`\`${word}\``), word)
+  for (const name of Object.keys(problems)) assert.ok(type.description.includes(`\`${name}\``), name)
   assert.equal(VideoOrder.additionalProperties, false)
 })
 
@@ -85,8 +85,8 @@ test('every example is what the API says and takes', () => {
       videoSchema.parse(example)
       shown.videos++
     }
-    for (const [word, { value }] of Object.entries<any>(examples)) {
-      assert.equal(errorSchema.parse(value).error.type, word)
+    for (const [name, { value }] of Object.entries<any>(examples)) {
+      assert.equal(errorSchema.parse(value).error.type, name)
       shown.refusals++
     }
   }

@@ -18,7 +18,7 @@ const fleetOf = (...nodes: NodeAnnouncement[]) => ({ live: () => Promise.resolve
 test('a preset is taken when a node has its weights, and refused with those that are offered', async () => {
   const both = node(['quality', 'fast'])
   await checkPreset('fast', fleetOf(both, node(['quality'])))
-  const refusal = { status: 400, word: 'invalid_parameter', param: 'preset' }
+  const refusal = { status: 400, type: 'invalid_parameter', param: 'preset' }
   await assert.rejects(checkPreset('turbo', fleetOf(both, node(['quality']))), {
     ...refusal,
     message: "'preset' turbo is offered by no node that is up; offered: 'quality', 'fast'",

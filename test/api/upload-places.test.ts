@@ -131,7 +131,7 @@ async function taken(places: UploadPlaces, address: string | undefined, bytesPer
   return upload
 }
 
-const word = (reason: unknown) => (reason as { word?: string } | undefined)?.word
+const typeOf = (reason: unknown) => (reason as { type?: string } | undefined)?.type
 
 test('of slow uploads the slowest goes, of the client that has most', async () => {
   const places = new UploadPlaces({ places: 4, perAddress: 3 })
@@ -142,12 +142,12 @@ test('of slow uploads the slowest goes, of the client that has most', async () =
     await taken(places, '203.0.113.3', 1e9),
   ]
   await taken(places, '203.0.113.4', 1e9)
-  assert.equal(word(slower.signal.reason), 'too_slow')
+  assert.equal(typeOf(slower.signal.reason), 'too_slow')
   // His own slow one goes as well for a fast one of his.
   await taken(places, '203.0.113.1', 1e9)
-  assert.equal(word(one.signal.reason), 'too_slow')
+  assert.equal(typeOf(one.signal.reason), 'too_slow')
   // One who has two takes nothing from one who has a single one.
-  await assert.rejects(taken(places, '203.0.113.1', 1e9), (error) => word(error) === 'busy')
+  await assert.rejects(taken(places, '203.0.113.1', 1e9), (error) => typeOf(error) === 'busy')
   assert.equal(other.signal.aborted, false)
 })
 
@@ -158,19 +158,19 @@ test('fast uploads are cut only of a client over its share, for one below it; wh
   arrived.isArriving = false
   await taken(places, '203.0.113.2')
   assert.deepEqual(
-    [...mine, arrived].map(({ signal }) => word(signal.reason)),
+    [...mine, arrived].map(({ signal }) => typeOf(signal.reason)),
     [undefined, 'busy', undefined],
   )
-  await assert.rejects(taken(places, '203.0.113.2'), (error) => word(error) === 'busy')
+  await assert.rejects(taken(places, '203.0.113.2'), (error) => typeOf(error) === 'busy')
   await taken(places, '203.0.113.3')
-  await assert.rejects(taken(places, '203.0.113.4'), (error) => word(error) === 'busy')
+  await assert.rejects(taken(places, '203.0.113.4'), (error) => typeOf(error) === 'busy')
 })
 
 test('those whom nobody names are each a client of its own', async () => {
   const places = new UploadPlaces({ places: 2, perAddress: 1 })
   const first = await taken(places, undefined)
   await taken(places, undefined)
-  await assert.rejects(taken(places, undefined), (error) => word(error) === 'busy')
+  await assert.rejects(taken(places, undefined), (error) => typeOf(error) === 'busy')
   assert.equal(first.signal.aborted, false)
 })
 

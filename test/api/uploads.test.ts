@@ -25,9 +25,9 @@ async function post(api: TestApi, body: FormData | string, headers: Record<strin
 }
 
 /** A refusal that fits the schema, and after which nothing is stored, started or under way. */
-async function assertRefused(api: TestApi, answer: { status: number; body: any }, status: number, word: string) {
+async function assertRefused(api: TestApi, answer: { status: number; body: any }, status: number, type: string) {
   const { error } = errorSchema.parse(answer.body)
-  assert.deepEqual([answer.status, error.type, error.code], [status, word, String(status)], error.message)
+  assert.deepEqual([answer.status, error.type, error.code], [status, type, String(status)], error.message)
   await assertNothingLeft(api)
 }
 
@@ -120,10 +120,10 @@ test('whatever is wrong with an order, it is said by name and nothing is left', 
     ['invalid_file', 'input_reference', withFile('input_reference', png.subarray(0, png.length / 2))],
     ['invalid_file', 'input_reference', withFile('input_reference', Buffer.from('#EXTM3U\nhttp://127.0.0.1/x'))],
   ]
-  for (const [word, param, form] of cases) {
+  for (const [type, param, form] of cases) {
     const answer = await post(api, form)
     assert.equal(answer.body.error?.param, param, JSON.stringify(answer.body))
-    await assertRefused(api, answer, 400, word)
+    await assertRefused(api, answer, 400, type)
   }
   const two = order()
   two.append('audio', new Blob([toneWav(19.5)]), 'b.wav')

@@ -105,13 +105,13 @@ test('before it is completed the file is a 409 that says when to come back; a fa
     [{ phase: 'cancelled' }, 409, 'video_failed'],
     [{ phase: 'deleting' }, 404, 'not_found'],
   ]
-  for (const [changes, status, word] of phases) {
+  for (const [changes, status, type] of phases) {
     await using api = await withVideos(changes)
     const answer = await content(api, {}, 'GET', ids.other)
-    assert.equal(answer.headers.has('retry-after'), word === 'video_not_ready')
-    assert.equal(answer.headers.get('x-should-retry'), word === 'video_failed' ? 'false' : null)
+    assert.equal(answer.headers.has('retry-after'), type === 'video_not_ready')
+    assert.equal(answer.headers.get('x-should-retry'), type === 'video_failed' ? 'false' : null)
     assert.match(answer.headers.get('content-type') ?? '', /json/)
-    assert.deepEqual(await refusalOf(answer), [status, word])
+    assert.deepEqual(await refusalOf(answer), [status, type])
   }
 })
 

@@ -5,21 +5,21 @@ import { checkOrder } from '../../gaudi-runner/job/check-order.js'
 import type { SubmitPart__Output as SubmitPart } from '../../gaudi-runner/generated/text2video/runner/v1/SubmitPart.js'
 import { RpcError } from '../../gaudi-runner/contract/rpc-error.js'
 import { loadRunnerProto } from '../../gaudi-runner/contract/runner-proto.js'
-import type { Order } from '../../gaudi-runner/client/runner-client.js'
+import type { RunnerOrder } from '../../gaudi-runner/client/runner-client.js'
 import { type Json, type JsonObject, toStruct } from '../../gaudi-runner/contract/struct.js'
 import { anOrder } from '../support/local-runner.js'
 
 const { requestSerialize, requestDeserialize } = loadRunnerProto().Runner.service.Submit
 
 /** An order as the runner takes it, after it went over the wire. */
-function taken(order: Order) {
+function taken(order: RunnerOrder) {
   const bytes = requestSerialize({ order: { ...order, settings: toStruct(order.settings) } })
   const { order: arrived } = requestDeserialize(bytes) as SubmitPart
   assert.ok(arrived)
   return checkOrder(arrived)
 }
 
-function refusal(order: Order): string {
+function refusal(order: RunnerOrder): string {
   try {
     taken(order)
   } catch (error) {

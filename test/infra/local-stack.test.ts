@@ -12,7 +12,7 @@ import { BadSettings } from '../../infra/program/settings.js'
 import { diesWithParent } from '../../infra/local/stack/dies-with-parent.js'
 import { findSetpriv } from '../../infra/local/setup/setpriv.mjs'
 import { readableLine, readLogLine } from '../../infra/local/stack/log-line.js'
-import type { Part, Stage } from '../../infra/local/stack/part.js'
+import type { StackPart, Stage } from '../../infra/local/stack/part.js'
 import { metricsWishes, movedMetrics } from '../../infra/local/stack/metrics-ports.js'
 import { PortsTaken, takePorts } from '../../infra/local/stack/ports.js'
 import { readStackSettings } from '../../infra/local/stack/stack-settings.js'
@@ -23,7 +23,7 @@ import { readLogs } from '../support/log-files.js'
 const readyLine = `console.log(JSON.stringify({ level: 'info', msg: 'up', event: 'ready' }))`
 
 /** A part that is a few lines of Node. */
-function part(name: string, script: string, stage: Stage = 'workers'): Part {
+function part(name: string, script: string, stage: Stage = 'workers'): StackPart {
   return {
     name,
     stage,

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import type {
   breaks,
   RankOrder,
-  RankWord,
+  RankMessage,
   RenderCommand,
   RunnerCommand,
 } from '../../gaudi-runner/ranks/rank-protocol.js'
@@ -85,7 +85,7 @@ async function untilConnected(path: string): Promise<Socket> {
 
 function playRank(): void {
   const socket = connect(String(args.control))
-  const say = (word: RankWord): void => void socket.write(`${JSON.stringify(word)}\n`)
+  const say = (message: RankMessage): void => void socket.write(`${JSON.stringify(message)}\n`)
   socket.on('error', () => {})
   if (args.start !== 'stubborn') socket.on('close', () => process.exit(0))
   say({ type: 'hello', rank, pid: process.pid })
@@ -157,7 +157,7 @@ function playRank(): void {
 /** When the running job was asked to end. */
 type Leave = { now: boolean; afterChunk: boolean }
 
-function playRender(say: (word: RankWord) => void, tell: (message: Collective) => void) {
+function playRender(say: (message: RankMessage) => void, tell: (message: Collective) => void) {
   return async ({ job, directory, order }: RenderCommand, leave: Leave): Promise<void> => {
     const { prompt, steps, frames, first_chunk } = order as RankOrder & {
       prompt: string

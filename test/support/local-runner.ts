@@ -11,7 +11,7 @@ import { type CommandOfRank, rankEnvironment } from '../../gaudi-runner/ranks/ra
 import {
   connectRunner,
   type JobRef,
-  type Order,
+  type RunnerOrder,
   type RunnerClient,
   type RunnerEvent,
   type SubmittedFile,
@@ -127,7 +127,7 @@ export async function eventsOf(client: RunnerClient, job: JobRef, from = 0): Pro
 }
 
 /** A small order that the played ranks render in a fraction of a second; settings are changed beside the order's own fields. */
-export function anOrder(changes: Partial<Omit<Order, 'settings'>> & JsonObject = {}): Order {
+export function anOrder(changes: Partial<Omit<RunnerOrder, 'settings'>> & JsonObject = {}): RunnerOrder {
   const small = { prompt: 'a person talks', steps: 3, width: 64, height: 64 }
   const { preset: usualPreset, ...usual } = rankSettings(anAcceptedOrder('video_1', small))
   const { jobId = 'video_1', generation = 1, preset = usualPreset, firstChunk = 0, ...settings } = changes

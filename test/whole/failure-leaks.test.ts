@@ -11,7 +11,7 @@ import { failure } from '../../activities/worker/activity-failure.js'
 import { FollowedJobs } from '../../activities/render/followed-jobs.js'
 import { createRenderActivities } from '../../activities/render/render.js'
 import { createRenderMetrics } from '../../activities/render/render-metrics.js'
-import { createWorkflowTold } from '../../activities/render/render-signals.js'
+import { createWorkflowSignals } from '../../activities/render/workflow-signals.js'
 import { Readiness } from '../../api/http/readiness.js'
 import { VideoReader } from '../../api/videos/video-reader.js'
 import { FfmpegFailed } from '../../infra/ffmpeg/ffmpeg.js'
@@ -127,7 +127,7 @@ function rendering(prompt: string): Pick<VideoActivities, 'render'> {
   const activities = createRenderActivities({
     ...{ store, runner: runner.client, node: 'n1', followed: new FollowedJobs(), isLeaving: () => false },
     ...{
-      tell: createWorkflowTold(client),
+      signals: createWorkflowSignals(client),
       metrics: createRenderMetrics(new Registry()),
       log: pino({ level: 'silent' }),
     },

@@ -66,7 +66,7 @@ const rooms: Record<string, string> = {
   'api/openapi': 'api/intake api/parameters api/videos api/http workflows',
   'api/api-parts.ts': 'api/acceptance api/intake api/queue api/videos api/http infra/program',
   'api/routes':
-    'api/api-parts.ts api/acceptance api/intake api/queue api/videos api/http workflows workflows/failures.ts',
+    'api/api-parts.ts api/acceptance api/intake api/queue api/videos api/http infra/program workflows workflows/failures.ts',
   api: 'api/api-parts.ts api/routes api/openapi api/intake api/queue api/videos api/http infra/program infra/s3 infra/temporal workflows',
 }
 

@@ -52,7 +52,7 @@ export class RenderGenerations {
   #back: NodeBack | undefined
   #heardBack: () => void = () => {}
   #internalFaults = 0
-  #fruitless = 0
+  #attemptsWithoutProgress = 0
   #attaches = 0
 
   constructor(order: Order, prepared: Prepared, record: VideoRecord) {
@@ -67,7 +67,7 @@ export class RenderGenerations {
   /** May be asked again, when a chunk of what it gave is found damaged. */
   async render(why?: string): Promise<Rendered> {
     try {
-      for (let next = this.#anew(why); ; ) {
+      for (let next = this.#newAttempt(why); ; ) {
         this.#record.now(doingOf(next))
         try {
           const outcome = await this.#run(next)
@@ -82,7 +82,7 @@ export class RenderGenerations {
     }
   }
 
-  #anew(why?: string): RenderAttempt {
+  #newAttempt(why?: string): RenderAttempt {
     this.#newest++
     this.#attaches = 0
     return { kind: 'render', generation: this.#newest, ...(why !== undefined && { why }) }
@@ -155,7 +155,7 @@ export class RenderGenerations {
         break
     }
     if (reached > floor) {
-      this.#fruitless = 0
+      this.#attemptsWithoutProgress = 0
       this.#attaches = 0
     }
     // Given to the node and never heard of: it stands still, and asking it again would only wait as long again.
@@ -166,9 +166,9 @@ export class RenderGenerations {
       const withinMs = failure.silent ? attachWithinMs.silent : attachWithinMs.left
       return { kind: 'attach', generation, node, withinMs, why: detail }
     }
-    if (reached <= floor && code !== 'node_drained') this.#fruitless++
+    if (reached <= floor && code !== 'node_drained') this.#attemptsWithoutProgress++
     await this.#pause()
-    return this.#anew(node === undefined ? detail : `${node}: ${detail}`)
+    return this.#newAttempt(node === undefined ? detail : `${node}: ${detail}`)
   }
 
   #nodeOf(attempt: RenderAttempt, progress: RenderProgress | undefined): string | undefined {
@@ -178,9 +178,9 @@ export class RenderGenerations {
 
   /** The first try after a success or progress follows at once; those that got nowhere wait 1, 2, 4 … 300 s. */
   async #pause(): Promise<void> {
-    if (this.#fruitless < 2) return
-    const ms = Math.min(longestPauseMs, 1000 * 2 ** (this.#fruitless - 2))
-    this.#record.now(`tried in vain ${counted(this.#fruitless, 'time')}, waiting ${ms / 1000} s`)
+    if (this.#attemptsWithoutProgress < 2) return
+    const ms = Math.min(longestPauseMs, 1000 * 2 ** (this.#attemptsWithoutProgress - 2))
+    this.#record.now(`tried in vain ${counted(this.#attemptsWithoutProgress, 'time')}, waiting ${ms / 1000} s`)
     await Promise.race([sleep(ms), this.#untilBack()])
   }
 

@@ -2,7 +2,7 @@ import { createWriteStream, openAsBlob } from 'node:fs'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { Told } from '../stack/with-stack.js'
+import { UserError } from '../stack/with-stack.js'
 
 /** What the demo reads in a video's answer. */
 export type Video = {
@@ -43,14 +43,14 @@ export class VideoClient {
   /** Writes the MP4 to a file. */
   async download(id: string, path: string): Promise<void> {
     const { body } = await this.#ask(`/${id}/content`)
-    if (body === null) throw new Told('the answer had no body')
+    if (body === null) throw new UserError('the answer had no body')
     await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(path))
   }
 
   async #ask(path: string, request: RequestInit = {}): Promise<Response> {
     const response = await fetch(`${this.#url}${path}`, { ...request, signal: this.#signal })
     if (response.ok) return response
-    throw new Told(
+    throw new UserError(
       `${request.method ?? 'GET'} ${this.#url}${path} answers ${response.status}: ${await response.text()}`,
     )
   }

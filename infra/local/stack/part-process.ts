@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { diesWithParent } from './dies-with-parent.js'
-import type { Part } from './part.js'
+import type { StackPart } from './part.js'
 
 const lastWordsMs = 300
 
@@ -17,7 +17,7 @@ export class PartProcess {
   readonly #graceMs: number
 
   /** Rejects when the program cannot be started at all. */
-  static async start(part: Part, onLine: (line: string) => void): Promise<PartProcess> {
+  static async start(part: StackPart, onLine: (line: string) => void): Promise<PartProcess> {
     const [command, args] = diesWithParent(part.command, part.args)
     const child = spawn(command, args, {
       env: part.env,

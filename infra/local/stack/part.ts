@@ -9,7 +9,7 @@ export type Stage = (typeof stages)[number]
 export type Readiness = { kind: 'event' } | { kind: 'probe'; probe: (signal: AbortSignal) => Promise<void> }
 
 /** One process of the local stack, as it is started, and started again when it dies. */
-export type Part = {
+export type StackPart = {
   /** Unique; names its log file as well. */
   name: string
   stage: Stage

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Part, Stage } from './part.js'
+import type { StackPart, Stage } from './part.js'
 import { root } from '../setup/root.mjs'
 
 /** One of our own programs, built into dist/. It says itself when it is ready, and drains on SIGTERM. */
@@ -11,7 +11,7 @@ export function programPart(options: {
   /** 0: any free one. */
   metricsPort: number | undefined
   readyMs?: number
-}): Part {
+}): StackPart {
   const { name, stage, program, env, metricsPort = 0, readyMs = 60_000 } = options
   return {
     name,

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Part } from './part.js'
+import type { StackPart } from './part.js'
 import { connectTemporal } from '../../temporal/temporal.js'
 import type { RootKeys } from './secrets.js'
 
@@ -11,7 +11,7 @@ export function minioPart(options: {
   consolePort: number
   root: RootKeys
   env: NodeJS.ProcessEnv
-}): Part {
+}): StackPart {
   const { program, dataDir, port, consolePort, root, env } = options
   const addresses = ['--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${consolePort}`]
   return {
@@ -34,7 +34,7 @@ export function temporalPart(options: {
   port: number
   uiPort: number
   env: NodeJS.ProcessEnv
-}): Part {
+}): StackPart {
   const { program, dataDir, port, uiPort, env } = options
   const dynamic = [
     'matching.enableFairness=true',

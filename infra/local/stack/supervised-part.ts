@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LastWords } from './last-words.js'
 import { readableLine, readLogLine } from './log-line.js'
 import type { LogFile } from './log-file.js'
-import type { Part } from './part.js'
+import type { StackPart } from './part.js'
 import { PartProcess } from './part-process.js'
 import type { Show } from './terminal.js'
 
@@ -23,7 +23,7 @@ export class PartRefused extends PartFailed {}
 
 /** Keeps one part running: waits until it is ready, and starts it again when it dies, with the reason shown. */
 export class SupervisedPart {
-  readonly part: Part
+  readonly part: StackPart
   readonly #log: LogFile
   readonly #show: Show
   readonly #stopping = new AbortController()
@@ -33,7 +33,7 @@ export class SupervisedPart {
   #words = new LastWords()
   #wasReady = false
 
-  constructor(part: Part, { log, show }: { log: LogFile; show: Show }) {
+  constructor(part: StackPart, { log, show }: { log: LogFile; show: Show }) {
     this.part = part
     this.#log = log
     this.#show = show

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { LogFile } from './log-file.js'
-import { type Part, stages } from './part.js'
+import { type StackPart, stages } from './part.js'
 import { SupervisedPart } from './supervised-part.js'
 import type { Show } from './terminal.js'
 
@@ -23,7 +23,7 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Starts a part; resolves when it is ready, rejects with `PartFailed` when it cannot be brought up. */
-  async start(part: Part): Promise<void> {
+  async start(part: StackPart): Promise<void> {
     if (this.#stopping) throw new Error(`the stack is stopping; ${part.name} is not started any more`)
     const log = new LogFile(join(this.#options.logDir, `${part.name}.log`))
     const supervised = new SupervisedPart(part, { log, show: this.#options.show })

@@ -7,7 +7,7 @@ import { stopSignals } from './stop-signals.js'
 import { PartFailed, PartRefused } from './supervised-part.js'
 
 /** Something that the person at the terminal should read, without a stack trace. */
-export class Told extends Error {}
+export class UserError extends Error {}
 
 /**
  * Runs `use` with a local stack and stops the stack afterwards, whatever happens; `signal` is aborted when somebody wants it to
@@ -29,7 +29,7 @@ export async function withStack(
 }
 
 function isForPeople(error: unknown): error is Error {
-  return [BadSettings, StartProblem, DataInUse, PortsTaken, PartFailed, Told].some((kind) => error instanceof kind)
+  return [BadSettings, StartProblem, DataInUse, PortsTaken, PartFailed, UserError].some((kind) => error instanceof kind)
 }
 
 function isAbort(error: unknown): boolean {

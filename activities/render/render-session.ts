@@ -21,25 +21,25 @@ export type RenderDependencies = {
   followed: FollowedJobs
   /** Whether the node is to be left after the running chunk. */
   isLeaving: () => boolean
-  tell: WorkflowTold
+  signals: WorkflowSignals
   metrics: RenderMetrics
   log: Log
 }
 
 /** What a video's workflow is told while its render runs, sooner or later; rejects if the video is no more. */
-export type WorkflowTold = {
+export type WorkflowSignals = {
   started: (videoId: string, started: RenderStarted, signal: AbortSignal) => Promise<void>
   interrupted: (videoId: string, interrupted: RenderInterrupted, signal: AbortSignal) => Promise<void>
 }
 
-export type Position = Omit<RenderProgress, 'node' | 'generation' | 'doing'>
+export type RenderPosition = Omit<RenderProgress, 'node' | 'generation' | 'doing'>
 
 /** What a render under way may say of itself, and must obey. */
-export type Attendance = {
+export type RenderSession = {
   /** Aborted when the activity is to end, for whatever reason. */
   signal: AbortSignal
-  at: (position: Position) => void
-  from: (chunk: number) => void
+  reportPosition: (position: RenderPosition) => void
+  reportFirstChunk: (chunk: number) => void
   interrupted: (how: Pick<RenderInterrupted, 'code' | 'detail' | 'chunk' | 'step'>) => void
   /** Whether a job that was left should be ended on its runner, given why it was left. */
   endsJob: (error: unknown) => boolean
@@ -48,18 +48,18 @@ export type Attendance = {
 const heartbeatMs = 250
 
 /**
- * What `render` and `attach` have in common: heartbeats with a position that never goes back, word to the workflow, and the
+ * What `render` and `attach` have in common: heartbeats with a position that never goes back, signals to the workflow, and the
  * reasons for which they end.
  *
  * Cancelled by the workflow, they end the job and leave the node idle first. Cut off from Temporal, asked to leave with
  * their worker, or replaced by another activity, they let the ranks go on and fail with `worker_lost`: what becomes of the job is
  * decided elsewhere.
  */
-export async function attended(
-  { node, runner, followed, tell }: RenderDependencies,
+export async function withRenderSession(
+  { node, runner, followed, signals }: RenderDependencies,
   { order, generation }: AttachRequest,
   doing: RenderProgress['doing'],
-  work: (attendance: Attendance) => Promise<Rendered>,
+  work: (session: RenderSession) => Promise<Rendered>,
 ): Promise<Rendered> {
   const { videoId } = order
   const { steps } = order.parameters
@@ -71,25 +71,25 @@ export async function attended(
   using _beats = startHeartbeats(heartbeatMs, () => progress)
   // The work does not wait for it; but no render ends before its workflow knows that it began.
   const ended = new AbortController()
-  const untold = AbortSignal.any([signal, ended.signal])
+  const unreported = AbortSignal.any([signal, ended.signal])
   const at = Date.now()
-  const started = modelOf(runner, untold).then((model) =>
-    tell.started(videoId, { node, generation, at, ...model }, untold),
+  const started = modelOf(runner, unreported).then((model) =>
+    signals.started(videoId, { node, generation, at, ...model }, unreported),
   )
   started.catch(() => {})
-  const attendance: Attendance = {
+  const session: RenderSession = {
     signal,
-    from(chunk) {
+    reportFirstChunk(chunk) {
       progress = later(progress, { ...progress, chunk, step: 0 })
     },
-    at(position) {
+    reportPosition(position) {
       const { chunk, step } = later(progress, position)
       const isPast = chunk === position.chunk && step === position.step
       progress = { ...progress, ...position, chunk, step, doing: isPast ? 'rendering' : 'resuming' }
     },
     interrupted(how) {
       progress = { ...progress, doing: 'resuming' }
-      tell.interrupted(videoId, { node, generation, at: Date.now(), ...how }, untold).catch(() => {})
+      signals.interrupted(videoId, { node, generation, at: Date.now(), ...how }, unreported).catch(() => {})
     },
     endsJob: (error) => {
       if (follower.signal.aborted) return false
@@ -99,7 +99,7 @@ export async function attended(
     },
   }
   try {
-    const rendered = await work(attendance)
+    const rendered = await work(session)
     await started
     return rendered
   } catch (error) {

@@ -1,4 +1,4 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy, WorkflowNotFoundError } from '@temporalio/client'
+import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client'
 import { queues, sweepWorkflow } from '../../workflows/names.js'
 
 /** The nightly sweep, at 03:17 UTC: made at every start of a worker, by the first that comes. */
@@ -18,17 +18,5 @@ export async function ensureSweepSchedule(client: Client): Promise<void> {
     })
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error
-  }
-}
-
-/** Whether a video exists: its workflow is open. Rejects when Temporal cannot say. */
-export function openVideos(client: Client): (videoId: string) => Promise<boolean> {
-  return async (videoId) => {
-    try {
-      return (await client.workflow.getHandle(videoId).describe()).status.name === 'RUNNING'
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false
-      throw error
-    }
   }
 }

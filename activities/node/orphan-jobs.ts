@@ -3,7 +3,7 @@ import type { Log } from '../../infra/program/log.js'
 import type { FollowedJobs } from '../render/followed-jobs.js'
 import type { RenderMetrics } from '../render/render-metrics.js'
 
-export type StrayJobsDependencies = {
+export type OrphanJobsDependencies = {
   node: string
   runner: Pick<RunnerClient, 'abort' | 'release'>
   followed: Pick<FollowedJobs, 'has'>
@@ -30,12 +30,12 @@ const askAgainMs = { wanted: 15_000, unheard: 1_000 }
  * tells its workflow, which would otherwise miss it for the length of a heartbeat, 30 s. The `attach` that comes finds no job, and
  * the video is rendered anew.
  */
-export class StrayJobs {
-  readonly #dependencies: StrayJobsDependencies
+export class OrphanJobs {
+  readonly #dependencies: OrphanJobsDependencies
   #asked: { job: JobRef; againAt: number } | undefined
   #toldOfLost: Promise<void> | undefined
 
-  constructor(dependencies: StrayJobsDependencies) {
+  constructor(dependencies: OrphanJobsDependencies) {
     this.#dependencies = dependencies
   }
 

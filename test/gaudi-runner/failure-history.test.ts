@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { failedAt, isEnough, noSetbacks, reached, type Setbacks } from '../../gaudi-runner/job/setbacks.js'
+import { failedAt, isEnough, noFailures, reached, type FailureHistory } from '../../gaudi-runner/job/failure-history.js'
 
 type Failure = [code: Parameters<typeof failedAt>[2], chunk?: number, step?: number]
 
-/** After how many of the failures the job is given up; 0 if it never is. What an attempt told counts as reached. */
+/** After how many of the failures the job is given up; 0 if it never is. What an attempt reported counts as reached. */
 function givenUpAfter(...failures: Failure[]): number {
-  let setbacks: Setbacks = noSetbacks
+  let history: FailureHistory = noFailures
   for (const [at, [code, chunk, step]] of failures.entries()) {
     const position = chunk === undefined || step === undefined ? undefined : { chunk, step }
-    if (position) setbacks = reached(setbacks, position)
-    setbacks = failedAt(setbacks, position, code)
-    if (isEnough(setbacks)) return at + 1
+    if (position) history = reached(history, position)
+    history = failedAt(history, position, code)
+    if (isEnough(history)) return at + 1
   }
   return 0
 }
@@ -41,6 +41,6 @@ test('ranks that are killed now and then, or before they tell anything, do not f
   const killed = Array.from({ length: 9 }, (_, at): Failure => ['rank_died', 0, at % 2])
   assert.equal(givenUpAfter(...killed), 0)
   assert.equal(givenUpAfter(...killed, ['rank_died', 0, 1], ['rank_died', 0, 0], ['rank_died', 0, 1]), 11)
-  const untold = Array.from({ length: 20 }, (): Failure => ['node_failed'])
-  assert.equal(givenUpAfter(...untold), 10)
+  const unreported = Array.from({ length: 20 }, (): Failure => ['node_failed'])
+  assert.equal(givenUpAfter(...unreported), 10)
 })

@@ -5,7 +5,7 @@ const most = 10_000
  * The furthest that this process has told of each video that is processed, in percent, so that it never tells less: while the workflow's
  * worker is killed within a task, Temporal holds back what has ended meanwhile for up to 10 s, and shows it nowhere.
  */
-export class ToldProgress {
+export class MonotonicProgress {
   readonly #percent = new Map<string, number>()
 
   /** What to tell, given what is known now. */
