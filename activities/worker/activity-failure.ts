@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import { DamagedArtifact, RunnerCallFailed } from '../../gaudi-runner/client/runner-client.js'
 import { FfmpegFailed } from '../../infra/ffmpeg/ffmpeg.js'
+import { networkCodes } from '../../infra/program/network-codes.js'
 import { failures, type FailureCode, failureCode } from '../../workflows/failures.js'
 import type { RenderProgress } from '../../workflows/progress.js'
 import { runnerCallFailure } from './runner-failure.js'
@@ -60,18 +61,6 @@ function ffmpegFailure(error: FfmpegFailed): ApplicationFailure {
       return failure('internal', error.message, { cause: error })
   }
 }
-
-const networkCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ERR_STREAM_PREMATURE_CLOSE',
-])
 
 /** Whatever S3 refuses it refuses to us, not to the video's owner: its own answers count as well. */
 function isStorageAway(error: unknown): error is Error {

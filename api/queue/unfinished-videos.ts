@@ -45,12 +45,6 @@ export class UnfinishedVideos {
     this.#queuedWork = undefined
   }
 
-  clear(): void {
-    this.#ordered.length = 0
-    this.#byId.clear()
-    this.#queuedWork = undefined
-  }
-
   /** How many others are ahead of this video, which need not be known here yet, or may be known in an earlier phase. */
   ahead(video: Unfinished): number {
     const known = this.#byId.get(video.id)

@@ -1,3 +1,5 @@
+import { networkCodes } from '../program/network-codes.js'
+
 /** S3 cannot be reached or is not able to answer now: the same call may succeed later. The cause says what happened. */
 export class StorageAway extends Error {
   override readonly name = 'StorageAway'
@@ -5,11 +7,6 @@ export class StorageAway extends Error {
     super(`S3 is away: ${cause instanceof Error ? cause.message || cause.name : String(cause)}`, { cause })
   }
 }
-
-const networkCodes = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'],
-  ...['ENOTFOUND', 'EAI_AGAIN', 'ERR_SOCKET_CONNECTION_TIMEOUT'],
-])
 
 /** The error to throw for one that the SDK threw once its own attempts were used up. */
 export function storageError(error: unknown): unknown {
