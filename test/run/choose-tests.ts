@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 
-/** What a test file needs: nothing but itself, runners of its own, the shared stack, or the whole machine for stacks that it kills. */
+/** Starts stacks of its own by npm, which no import tells: 100 s, of which most is waiting. */
+const startsStacks = /npm-signals\.test\.js$/
+
+/** What a test file needs: nothing but itself, runners or stacks of its own, the shared stack, or the whole machine for stacks that it kills. */
 export type Needs = 'nothing' | 'runner' | 'stack' | 'machine'
 
 export type TestFile = { path: string; needs: Needs }
@@ -28,7 +31,7 @@ function needsOf(path: string, folder: string): Needs {
   const imported = [...importsOf(path)].map((file) => relative(folder, file))
   if (imported.includes('chaos/stack.js')) return 'machine'
   if (imported.includes('support/test-stack.js')) return 'stack'
-  return imported.includes('support/local-runner.js') ? 'runner' : 'nothing'
+  return imported.includes('support/local-runner.js') || startsStacks.test(path) ? 'runner' : 'nothing'
 }
 
 /** Every file of ours that this one imports, and those that they import. */
