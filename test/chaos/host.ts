@@ -1,5 +1,5 @@
 /**
- * The local stack in a process of its own, for `chaos-stack.ts`, which kills it as a power loss does: with everything in it.
+ * The local stack in a process of its own, for `stack.ts`, which kills it as a power loss does: with everything in it.
  * Gets its routes as JSON in CHAOS_ROUTES, by `part-server`; tells over IPC what its parts do, and ends with its parent.
  */
 import { once } from 'node:events'
