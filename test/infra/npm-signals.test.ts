@@ -54,7 +54,8 @@ async function npmStart(context: TestContext, command = ['npm', 'start']): Promi
 
 async function nothingIsLeft({ processes, apiPort }: Started): Promise<void> {
   await until('nothing of the stack runs', () => processes().length === 0, { deadlineMs: goneMs })
-  assert.equal(await isOpen(apiPort), false)
+  // A killed process loses its environment, by which it is found, a moment before its sockets.
+  await until('its port is closed', async () => !(await isOpen(apiPort)), { deadlineMs: goneMs })
 }
 
 const cases = [
