@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
-from support.orders import CASES, order
 
 from pipeline.guidance import Sampling
 from pipeline.order import Order, OrderRejected
 from pipeline.rules import rules_of
+from support.orders import CASES, order
 
 
 def written_out(case: object) -> object:
