@@ -1,4 +1,4 @@
-"""Chunks and their frames, by the table that the service tests its own plan with (test/workflows/chunk-plan.test.ts)."""
+"""Chunks and their frames, by the table that the service tests its own plan with: test/workflows/chunk-plan.test.ts."""
 
 from __future__ import annotations
 
