@@ -66,5 +66,7 @@ function ffmpegFailure(error: FfmpegFailed): ApplicationFailure {
 function isStorageAway(error: unknown): error is Error {
   if (!(error instanceof Error)) return false
   if (error.name === 'StorageAway' || '$metadata' in error) return true
+  // A stream that ends early here is one that S3 sent; in the API it may be a client's, and is not among the codes.
+  if ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return true
   return ('code' in error && networkCodes.has(String(error.code))) || isStorageAway(error.cause)
 }
