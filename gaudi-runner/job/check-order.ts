@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { Order__Output as Order } from '../generated/text2video/runner/v1/Order.js'
-import type { JobName } from './job.js'
 import { invalid } from '../contract/rpc-error.js'
 import { fromStruct, type JsonObject } from '../contract/struct.js'
 
@@ -9,6 +8,9 @@ export type CheckedOrder = { name: JobName; order: JobOrder }
 
 /** What a job is rendered from: `settings` are the ranks' alone, and pass through. */
 export type JobOrder = z.infer<typeof jobOrder>
+
+/** Names a job for ever: a job is never rendered twice under the same pair. */
+export type JobName = z.infer<typeof jobName>
 
 /** The id names a folder: nothing else may be in it. */
 const jobName = z.object({ jobId: z.string().regex(/^[a-z0-9_]{1,64}$/), generation: z.int().min(1) })

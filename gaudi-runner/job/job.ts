@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Progress } from '../generated/text2video/runner/v1/Progress.js'
+import type { JobName } from './check-order.js'
 import {
   type JobRecord,
   type KeptChunk,
@@ -14,9 +15,6 @@ import {
   writeRecord,
 } from './job-record.js'
 import type { FailureHistory } from './failure-history.js'
-
-/** Names a job for ever: a job is never rendered twice under the same pair. */
-export type JobName = { jobId: string; generation: number }
 
 export type JobEnd = { finished: KeptFinish } | { failed: KeptFailure } | { aborted: Record<string, never> }
 

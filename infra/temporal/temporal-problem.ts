@@ -1,7 +1,6 @@
 import { connect } from 'node:net'
 import { shown } from '../program/settings.js'
 import { lineOf, StartProblem } from '../program/start-problem.js'
-import type { TemporalAddress } from './temporal.js'
 
 const lookMs = 1_000
 
@@ -9,7 +8,10 @@ const lookMs = 1_000
  * Why no connection to Temporal came about. Its client says only that the time is over, so whether anything listens is looked
  * at once more.
  */
-export async function temporalAway({ TEMPORAL_ADDRESS }: TemporalAddress, cause: unknown): Promise<StartProblem> {
+export async function temporalAway(
+  { TEMPORAL_ADDRESS }: { TEMPORAL_ADDRESS: string },
+  cause: unknown,
+): Promise<StartProblem> {
   const problem = await whyUnreachable(TEMPORAL_ADDRESS)
   const setting = `TEMPORAL_ADDRESS=${shown('TEMPORAL_ADDRESS', TEMPORAL_ADDRESS)}`
   return problem === undefined

@@ -1,6 +1,4 @@
 import type { PortWish } from './ports.js'
-import type { StackPorts } from './stack-ports.js'
-import type { StackSettings } from './stack-settings.js'
 
 /** `runner` where there is one node, `runner-2` and so on where there are more. */
 export function partOfNode(part: 'runner' | 'node', index: number, nodes: number): string {
@@ -16,7 +14,7 @@ export function metricsParts(nodes: number): string[] {
   return ['api', 'videos', 'media', ...ofNodes.flat()]
 }
 
-type Chosen = Pick<StackSettings, 'METRICS_PORT' | 'NODES' | 'outside'>
+type Chosen = { METRICS_PORT: number; NODES: number; outside: { runnerAddress?: string } }
 
 /** By part; a taken one gives way to a free one, since no program stays away for its metrics. */
 export function metricsWishes({ METRICS_PORT, NODES, outside }: Chosen): Record<string, PortWish> {
@@ -29,7 +27,7 @@ export function metricsWishes({ METRICS_PORT, NODES, outside }: Chosen): Record<
 }
 
 /** A line for each port that was taken. */
-export function movedMetrics(settings: Chosen, { metrics }: Pick<StackPorts, 'metrics'>): string[] {
+export function movedMetrics(settings: Chosen, { metrics }: { metrics: Record<string, number> }): string[] {
   return Object.entries(metricsWishes(settings))
     .filter(([name, { port }]) => port !== 0 && metrics[name] !== port)
     .map(([name, { part, port }]) => `port ${port} for ${part} is in use by another program: ${metrics[name]} it is`)
