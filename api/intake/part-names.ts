@@ -6,6 +6,8 @@ export type FormPart =
   | { kind: 'reference' }
   | { kind: 'voice' }
   | { kind: 'parameter'; name: ParameterName }
+  /** Names the charset of all text whose parts name none: a hidden field of HTML forms, RFC 7578, 4.6. */
+  | { kind: 'charset' }
   /** Sent by gateways and SDKs to every server alike; passes without effect. */
   | { kind: 'ignored' }
   | { kind: 'unknown' }
@@ -19,6 +21,7 @@ const knownNames = ['input_reference', 'audio', ...parameterNames]
 export function partOf(name: string): FormPart {
   if (name === 'input_reference') return { kind: 'reference' }
   if (voiceName.test(name)) return { kind: 'voice' }
+  if (name === '_charset_') return { kind: 'charset' }
   // An own list, never an object's keys: names such as __proto__ come from outside.
   if (parameterNames.includes(name)) return { kind: 'parameter', name: name as ParameterName }
   return ignoredName.test(name) ? { kind: 'ignored' } : { kind: 'unknown' }
