@@ -54,7 +54,7 @@ export async function submit(
     const problem = diskProblem(error)
     if (problem === undefined) throw error
     slot.pause()
-    log.error({ event: 'disk-refuses', video: name.jobId, error }, 'the disk does not take the files of a job')
+    log.error({ event: 'disk-refuses', video: name.jobId, err: error }, 'the disk does not take the files of a job')
     throw new RpcError(
       status.RESOURCE_EXHAUSTED,
       `the disk of this node does not take the job: ${problem}`,

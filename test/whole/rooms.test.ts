@@ -46,7 +46,7 @@ const rooms: Record<string, string> = {
   'activities/worker': 'gaudi-runner/client infra/ffmpeg infra/program workflows workflows/failures.ts workflows/video',
   'activities/removal': 'activities/worker infra/program infra/s3 workflows workflows/video workflows/sweep',
   'activities/media':
-    'activities/chunk-mark.ts activities/worker infra/ffmpeg infra/files infra/program infra/s3 workflows workflows/failures.ts workflows/video',
+    'activities/chunk-mark.ts activities/worker infra/ffmpeg infra/files infra/s3 workflows workflows/failures.ts workflows/video',
   'activities/render':
     'activities/chunk-mark.ts activities/worker gaudi-runner/client infra/files infra/program infra/s3 workflows workflows/failures.ts workflows/video',
   'activities/node':
