@@ -42,7 +42,7 @@ async function assemble(
   if (rendered.frames !== orderFrames(order)) {
     throw failure('bad_output', `${rendered.frames} frames were rendered instead of ${orderFrames(order)}`)
   }
-  await using folder = await tempFolder('media')
+  await using folder = tempFolder('media')
   const run = { ffmpegPath, signal, timeoutMs }
   const at = (name: string) => join(folder.path, name)
 

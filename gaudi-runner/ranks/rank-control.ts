@@ -24,7 +24,7 @@ export class RankControl implements AsyncDisposable {
   /** The folder is made in the system's own for temporary files: a socket's path may have 107 bytes at most. */
   static async listen(listener: RankControlListener): Promise<RankControl> {
     await removeLeftFolders('ranks')
-    const folder = await tempFolder('ranks')
+    const folder = tempFolder('ranks')
     const server = createServer()
     const control = new RankControl(folder, server, listener)
     server.listen(control.path)

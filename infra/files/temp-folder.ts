@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive } from '../program/is-alive.js'
@@ -7,8 +8,9 @@ import { isAlive } from '../program/is-alive.js'
 const own = new Set<string>()
 
 /** A folder of one's own, of this kind, for as long as it is held; nothing of it is left afterwards. */
-export async function tempFolder(kind: string): Promise<AsyncDisposable & { path: string }> {
-  const path = await mkdtemp(join(tmpdir(), `text2video-${kind}-${process.pid}-`))
+export function tempFolder(kind: string): AsyncDisposable & { path: string } {
+  // In one step with the next line, or another removal in this process would take it for left over.
+  const path = mkdtempSync(join(tmpdir(), `text2video-${kind}-${process.pid}-`))
   own.add(path)
   return {
     path,

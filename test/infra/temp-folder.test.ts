@@ -9,7 +9,7 @@ test('folders of a killed process are removed by the next one, those of a living
   const module = new URL('../../infra/files/temp-folder.js', import.meta.url).href
   const script = `
     const { tempFolder } = await import(${JSON.stringify(module)})
-    console.log((await tempFolder('test')).path)
+    console.log(tempFolder('test').path)
     setInterval(() => {}, 1000)`
   const other = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await once(other.stdout, 'data')) as [Buffer]
@@ -25,7 +25,7 @@ test('folders of a killed process are removed by the next one, those of a living
 test('a folder is gone once it is let go', async () => {
   let path: string
   {
-    await using folder = await tempFolder('test')
+    await using folder = tempFolder('test')
     path = folder.path
     assert.ok(existsSync(path))
   }
