@@ -14,7 +14,7 @@ import { activityEdge } from './worker/activity-edge.js'
 import { createAssembleActivities } from './media/assemble.js'
 import { createPrepareActivities } from './media/prepare.js'
 import { runWorker } from './worker/run-worker.js'
-import { removeLeftFolders } from './media/temp-folder.js'
+import { removeLeftFolders } from '../infra/files/temp-folder.js'
 import { installTemporalLog } from './worker/temporal-log.js'
 
 /** In the source tree: the build copies no media. */
@@ -23,7 +23,7 @@ const ownClosingClip = fileURLToPath(new URL('../../activities/media/closing-cli
 await runProgram('media-worker', { ...s3Settings, ...temporalSettings, ...mediaSettings }, async (program) => {
   const { settings, log, registry, signal } = program
   installTemporalLog(log)
-  await removeLeftFolders()
+  await removeLeftFolders('media')
   observeFreeDisk(registry, 'temp', tmpdir())
   await using store = await connectObjectStore(settings)
   await using temporal = await connectWorker(settings)

@@ -18,20 +18,6 @@ import { refuseForeignHost, requestHost } from './http/request-host.js'
 import { requestLogger } from './http/request-log.js'
 import { serviceRoutes } from './routes/service-routes.js'
 
-/** The methods of every address, as OPTIONS tells them; another method on one of them is a 405. */
-const addresses: readonly (readonly [path: string, allow: string])[] = [
-  ['/v1/videos', 'POST'],
-  ['/v1/videos/:video_id', 'GET, HEAD, DELETE'],
-  ['/v1/videos/:video_id/cancel', 'POST'],
-  ['/v1/videos/:video_id/content', 'GET, HEAD'],
-  ['/healthz', 'GET, HEAD'],
-  ['/readyz', 'GET, HEAD'],
-  ['/openapi.json', 'GET, HEAD'],
-  ['/docs', 'GET, HEAD'],
-  ['/docs/:file', 'GET, HEAD'],
-  ['/', 'GET, HEAD'],
-]
-
 /** The whole REST API as an Express application: routes, and one place where every error becomes an answer. */
 export function createApp(given: Omit<ApiParts, 'present'>): Express {
   const parts: ApiParts = {
@@ -52,14 +38,15 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
   )
   app.use(closeWhenDraining(parts.signal))
   app.use(frontDoor(parts))
+  const document = openApiDocument()
+  const methods = methodsOf(document)
   // Before the routes, which would answer OPTIONS each with its own methods alone.
-  for (const [path, allow] of addresses) app.options(path, tellMethods(allow))
+  for (const [path, allow] of methods) app.options(path, tellMethods(allow))
   app.use(createVideo(parts), readVideo(parts), downloadVideo(parts), cancelVideo(parts), deleteVideo(parts))
   app.use(serviceRoutes(parts.readiness, parts.signal))
-  const document = openApiDocument()
   app.get('/openapi.json', (_req, res) => res.json(document))
   app.use(docsPage())
-  for (const [path, allow] of addresses) app.all(path, refuseMethod(allow))
+  for (const [path, allow] of methods) app.all(path, refuseMethod(allow))
   app.use((req) => {
     throw new Problem('not_found', `there is nothing at ${req.method} ${req.path.slice(0, 200)}`)
   })
@@ -69,13 +56,26 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
 }
 
 /** Nothing is read or done for a request that did not come as it may: under a name of ours, and from no page of another site. */
-function frontDoor({ trusted, allowedHosts }: ApiParts): RequestHandler {
+function frontDoor({ trusted, allowedHosts }: Pick<ApiParts, 'trusted' | 'allowedHosts'>): RequestHandler {
   return (req, _res, next) => {
     const host = requestHost(req, trusted)
     refuseForeignHost(host, allowedHosts)
     refuseCrossSite(req, host)
     next()
   }
+}
+
+/** The methods of every address, as OPTIONS tells them; another method on one of them is a 405. */
+function methodsOf({ paths = {} }: ReturnType<typeof openApiDocument>): (readonly [path: string, allow: string])[] {
+  return [
+    ...Object.entries(paths).map(([path, operations]) => {
+      const methods = Object.keys(operations).flatMap((method) =>
+        method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],
+      )
+      return [path.replace(/\{(\w+)\}/g, ':$1'), methods.join(', ')] as const
+    }),
+    ...['/openapi.json', '/docs', '/docs/:file', '/'].map((path) => [path, 'GET, HEAD'] as const),
+  ]
 }
 
 function tellMethods(allow: string): RequestHandler {

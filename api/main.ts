@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { listenProblem } from '../infra/program/listen-problem.js'
+import { aborted } from '../infra/program/or-aborted.js'
 import { runProgram } from '../infra/program/program.js'
 import { connectObjectStore } from '../infra/s3/s3-object-store.js'
 import { apiSettings, engineSettings, mediaSettings, s3Settings, temporalSettings } from '../infra/program/settings.js'
@@ -18,7 +19,7 @@ import { QueueView } from './queue/queue-view.js'
 import { Readiness } from './http/readiness.js'
 import { startServer } from './http/server.js'
 import { observeUploadSlots } from './intake/slot-metrics.js'
-import { Slots } from './intake/slots.js'
+import { Slots } from '../infra/program/slots.js'
 import { UploadPlaces } from './intake/upload-places.js'
 import { VideoReader } from './videos/video-reader.js'
 import { within } from './http/within.js'
@@ -86,10 +87,3 @@ await runProgram('api', shape, async (program) => {
   await aborted(signal)
   log.info({ event: 'draining' }, 'nothing new is begun; uploads in flight end')
 })
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}

@@ -1,7 +1,7 @@
-import { once } from 'node:events'
 import { observeFreeDisk } from '../infra/files/free-disk.js'
 import { requireModelDir } from '../infra/program/model-dir.js'
 import { closeToOthers, ownFolder } from '../infra/files/private-folder.js'
+import { aborted } from '../infra/program/or-aborted.js'
 import { runProgram } from '../infra/program/program.js'
 import { engineSettings, mediaSettings, runnerSettings } from '../infra/program/settings.js'
 import { ownVersion } from '../infra/program/version.js'
@@ -38,5 +38,5 @@ await runProgram('runner', { ...runnerSettings, ...engineSettings, FFMPEG_PATH }
   })
   program.health = runner.health
   log.info({ event: 'listening', port: runner.port }, 'the ranks are coming up')
-  if (!signal.aborted) await once(signal, 'abort')
+  await aborted(signal)
 })

@@ -2,7 +2,7 @@ import { analysisRate, type Order } from './order.js'
 import type { AudioType } from './parameters.js'
 
 /** Frames of a full chunk, and how many of the last chunk's frames the next one starts from. */
-export const chunkFrames = 81
+const chunkFrames = 81
 export const motionFrames = 9
 
 /** The model runs at the asked rate from 23 to 30 frames per second; others are converted when the file is assembled. */

@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { runFfmpeg, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
+import { tempFolder } from '../../infra/files/temp-folder.js'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { framesOf, orderFrames, orderSamples, renderFps } from '../../workflows/chunk-plan.js'
 import { objectKeys } from '../../workflows/object-keys.js'
@@ -16,7 +17,6 @@ import { startHeartbeats } from '../worker/heartbeats.js'
 import { pictureOptions } from './picture-track.js'
 import { downloadSegment } from './download-segment.js'
 import { soundFilter, soundRate } from './sound-filter.js'
-import { tempFolder } from './temp-folder.js'
 
 export type AssembleDependencies = {
   store: Pick<ObjectStore, 'get' | 'read' | 'removeAll' | 'upload'>
@@ -42,7 +42,7 @@ async function assemble(
   if (rendered.frames !== orderFrames(order)) {
     throw failure('bad_output', `${rendered.frames} frames were rendered instead of ${orderFrames(order)}`)
   }
-  await using folder = await tempFolder(order.videoId)
+  await using folder = tempFolder('media')
   const run = { ffmpegPath, signal, timeoutMs }
   const at = (name: string) => join(folder.path, name)
 

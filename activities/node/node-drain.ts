@@ -82,7 +82,12 @@ export class NodeDrain implements AsyncDisposable {
 /** What is not understood is taken for the milder one: somebody wants the node. */
 function modeOf(body: Buffer | undefined): DrainMode | undefined {
   if (body === undefined) return undefined
-  return drainModes.find((mode) => body.toString().includes(`"${mode}"`)) ?? 'video'
+  try {
+    const { mode } = JSON.parse(body.toString()) as { mode?: unknown }
+    return drainModes.find((known) => known === mode) ?? 'video'
+  } catch {
+    return 'video'
+  }
 }
 
 function doing(mode: DrainMode | undefined): string {

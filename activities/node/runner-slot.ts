@@ -1,6 +1,7 @@
 import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit, SlotReserveContext } from '@temporalio/worker'
 import type { RunnerClient } from '../../gaudi-runner/client/runner-client.js'
 import type { Log } from '../../infra/program/log.js'
+import { orAborted } from '../../infra/program/or-aborted.js'
 import { abortableSleep } from '../worker/abortable-sleep.js'
 import type { OrphanJobs } from './orphan-jobs.js'
 
@@ -68,19 +69,5 @@ export class RunnerSlot implements CustomSlotSupplier<ActivitySlotInfo> {
       log.debug({ event: 'runner-away', err }, 'the runner does not answer')
       return false
     }
-  }
-}
-
-async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  let abort = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

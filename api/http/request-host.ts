@@ -25,7 +25,7 @@ export function requestHost(req: IncomingMessage, trusted: TrustedProxies): Host
 }
 
 /** Reads `name`, `name:port`, `[v6]` and `[v6]:port`; undefined for anything else. */
-export function readHost(text: string): Host | undefined {
+function readHost(text: string): Host | undefined {
   const [, v6, name, port] = /^(?:\[([\da-f:.]+)\]|([^\s:/@?#[\]\\]+))(?::(\d{1,5}))?$/i.exec(text) ?? []
   const bare = v6 ?? name?.toLowerCase().replace(/\.$/, '')
   if (bare === undefined || bare === '' || (v6 !== undefined && isIP(v6) !== 6)) return undefined

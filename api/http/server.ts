@@ -1,8 +1,9 @@
 import { createServer, IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
-import { once } from 'node:events'
+import { addAbortListener, once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Express, Request, Response } from 'express'
 import type { Log } from '../../infra/program/log.js'
+import { aborted } from '../../infra/program/or-aborted.js'
 import { Problem } from './problems.js'
 
 export type ApiServer = AsyncDisposable & { port: number; server: Server }
@@ -82,8 +83,7 @@ export async function startServer(app: Express, { host, port, graceMs, log }: Se
       await Promise.race([Promise.all([...answering].map(ended)), aborted(grace)])
       isStopping = true
       server.close()
-      if (grace.aborted) server.closeAllConnections()
-      else grace.addEventListener('abort', () => server.closeAllConnections())
+      addAbortListener(grace, () => server.closeAllConnections())
       cutWhenDone()
       await closed
     },
@@ -94,13 +94,6 @@ function ended(res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     if (res.closed) resolve()
     else res.once('close', resolve)
-  })
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }
 

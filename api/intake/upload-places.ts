@@ -1,7 +1,7 @@
 import { clientOf } from '../http/client-address.js'
 import { Pace } from './pace.js'
 import { Problem } from '../http/problems.js'
-import { Slots } from './slots.js'
+import { Slots } from '../../infra/program/slots.js'
 
 /** An upload that has been slower than this (1 Mbit/s) for so long gives way to another. */
 const usualSlowness = { bytesPerSecond: 128 * 1024, forMs: 5_000 }

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../../infra/s3/object-store.js'
-import type { Slots } from '../intake/slots.js'
+import type { Slots } from '../../infra/program/slots.js'
 
 /** What checking an upload needs, and its limits. */
 export type MediaChecking = {

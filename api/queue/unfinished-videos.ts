@@ -76,10 +76,6 @@ export class UnfinishedVideos {
       : queued.reduce((least, { createdAt }) => Math.min(least, createdAt), Infinity)
   }
 
-  ids(): Iterable<string> {
-    return this.#byId.keys()
-  }
-
   #summedWork(): Map<number, SummedWork> {
     if (this.#queuedWork === undefined) {
       this.#queuedWork = new Map()

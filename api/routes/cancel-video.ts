@@ -18,11 +18,13 @@ const cancellation = {
   done: 'cancelled',
 } as const
 
+type CancelParts = Pick<ApiParts, 'client' | 'reader' | 'queue' | 'present'>
+
 /**
  * POST /v1/videos/{video_id}/cancel: an update of the workflow, which stops what is under way and removes what was made. The
  * same again is answered alike.
  */
-export function cancelVideo({ client, reader, queue, present }: ApiParts): Router {
+export function cancelVideo({ client, reader, queue, present }: CancelParts): Router {
   return Router().post('/v1/videos/:video_id/cancel', async (req, res) => {
     const id = req.params.video_id
     const state = await reader.read(id)

@@ -16,8 +16,10 @@ const deletion = {
   done: 'deleted',
 } as const
 
+type DeleteParts = Pick<ApiParts, 'client' | 'reader' | 'queue' | 'model'>
+
 /** DELETE /v1/videos/{video_id}: an update of the workflow, which removes every object and closes; refused while it is being processed. */
-export function deleteVideo({ client, reader, queue, model }: ApiParts): Router {
+export function deleteVideo({ client, reader, queue, model }: DeleteParts): Router {
   return Router().delete('/v1/videos/:video_id', async (req, res) => {
     const id = req.params.video_id
     const { priority } = await reader.read(id)

@@ -1,5 +1,6 @@
 import { ChannelCredentials, type ClientReadableStream, type ClientUnaryCall, type ServiceError } from '@grpc/grpc-js'
 import { createHash } from 'node:crypto'
+import { addAbortListener } from 'node:events'
 import type { Artifact__Output as Artifact } from '../generated/text2video/runner/v1/Artifact.js'
 import type { ChunkDone__Output as ChunkDone } from '../generated/text2video/runner/v1/ChunkDone.js'
 import type { Description__Output as Description } from '../generated/text2video/runner/v1/Description.js'
@@ -121,29 +122,25 @@ function unary<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
-    const cancel = () => call.cancel()
     const call = start({ deadline: Date.now() + (deadlineMs ?? usualDeadlineMs) }, (error, value) => {
-      signal?.removeEventListener('abort', cancel)
+      left?.[Symbol.dispose]()
       if (signal?.aborted) reject(signal.reason)
       else if (error) reject(new RunnerCallFailed(name, error))
       else resolve(value as T)
     })
-    signal?.addEventListener('abort', cancel, { once: true })
+    const left = signal && addAbortListener(signal, () => call.cancel())
   })
 }
 
 /** Leaving the loop early cancels the call. */
 async function* receive<T>(name: string, call: ClientReadableStream<T>, signal?: AbortSignal): AsyncIterable<T> {
-  const cancel = () => call.cancel()
-  signal?.addEventListener('abort', cancel, { once: true })
-  if (signal?.aborted) cancel()
+  using _cancel = signal && addAbortListener(signal, () => call.cancel())
   try {
     for await (const message of call) yield message as T
   } catch (error) {
     if (signal?.aborted) throw signal.reason
     throw isServiceError(error) ? new RunnerCallFailed(name, error) : error
   } finally {
-    signal?.removeEventListener('abort', cancel)
     call.on('error', () => {}) // the cancellation below, heard by nobody else
     call.cancel()
   }

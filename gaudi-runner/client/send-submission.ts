@@ -1,5 +1,6 @@
 import type { ClientWritableStream, requestCallback } from '@grpc/grpc-js'
-import { once } from 'node:events'
+import { addAbortListener, once } from 'node:events'
+import { untilAborted } from '../../infra/program/until-aborted.js'
 import type { Job__Output as Job } from '../generated/text2video/runner/v1/Job.js'
 import type { SubmitPart } from '../generated/text2video/runner/v1/SubmitPart.js'
 import { RunnerCallFailed } from '../contract/runner-call-failed.js'
@@ -45,8 +46,7 @@ export async function sendSubmission(
   if (!call) throw new Error('the call was not started')
   const open = call
   open.on('error', () => {}) // comes through the answer
-  const cancel = () => open.cancel()
-  signal?.addEventListener('abort', cancel, { once: true })
+  using _cancel = signal && addAbortListener(signal, () => open.cancel())
   try {
     await sendParts(open, order, files, signal ? AbortSignal.any([answered.signal, signal]) : answered.signal)
     return await answer
@@ -54,8 +54,6 @@ export async function sendSubmission(
     open.cancel()
     if (signal?.aborted) throw signal.reason
     throw error
-  } finally {
-    signal?.removeEventListener('abort', cancel)
   }
 }
 
@@ -82,22 +80,9 @@ async function sendParts(
 
 /** Ends early when the call is over, also while the source gives nothing. */
 async function* readUntil(over: AbortSignal, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  const pieces = source[Symbol.asyncIterator]()
   try {
-    while (!over.aborted) {
-      const piece = await new Promise<IteratorResult<Uint8Array> | undefined>((resolve, reject) => {
-        const stop = () => resolve(undefined)
-        over.addEventListener('abort', stop, { once: true })
-        pieces
-          .next()
-          .then(resolve, reject)
-          .finally(() => over.removeEventListener('abort', stop))
-      })
-      if (!piece || piece.done) return
-      yield piece.value
-    }
-  } finally {
-    // Not awaited: a source that hangs would hang here too.
-    void pieces.return?.().catch(() => {})
+    yield* untilAborted(source, over)
+  } catch (error) {
+    if (!over.aborted) throw error
   }
 }

@@ -24,7 +24,7 @@ export function invalid(message: string): RpcError {
 export function statusOf(error: unknown, log: Logger): StatusObject {
   const metadata = new Metadata()
   if (!(error instanceof RpcError)) {
-    log.error({ event: 'rpc-failed', error }, 'unexpected error in a call')
+    log.error({ event: 'rpc-failed', err: error }, 'unexpected error in a call')
     return { code: status.INTERNAL, details: 'the runner failed', metadata }
   }
   if (error.code) metadata.set(failureCodeTrailer, error.code)

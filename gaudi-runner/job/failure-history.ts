@@ -48,7 +48,7 @@ export function isEnough({ sameInARow, reported, total }: FailureHistory): boole
   return sameInARow >= limit || reported >= limit || total >= silentLimit
 }
 
-export function isBeyond(a: StepPosition, b: StepPosition): boolean {
+function isBeyond(a: StepPosition, b: StepPosition): boolean {
   return a.chunk > b.chunk || (a.chunk === b.chunk && a.step > b.step)
 }
 

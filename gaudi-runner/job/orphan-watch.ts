@@ -35,7 +35,7 @@ export class OrphanWatch implements Disposable {
     }
     this.#timer = setInterval(
       () => {
-        look().catch((error: unknown) => log.error({ event: 'orphan-watch-failed', error }, 'unexpected error'))
+        look().catch((err: unknown) => log.error({ event: 'orphan-watch-failed', err }, 'unexpected error'))
       },
       Math.min(5000, orphanMs / 4),
     )

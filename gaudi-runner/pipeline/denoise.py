@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.engine import Denoiser, Tick
 from pipeline.finite import finite
-from pipeline.guidance import Guidance, Sampling, timesteps
+from pipeline.guidance import Sampling, guided_velocity, timesteps
 from pipeline.state.step_checkpoint import Steps
 
 
@@ -36,12 +36,11 @@ def denoise(denoiser: Denoiser, sampling: Sampling, *, start: Steps, motion: Ten
     gave, and the rest is walked. Raises NotANumber, and what a hook raises.
     """
     times = timesteps(sampling.steps, sampling.shift)
-    guidance = Guidance(sampling)
     latent, held = start.latent, motion.shape[1]
     for step in range(start.finished, sampling.steps):
         hooks.before_step(start.chunk, step)
         latent[:, :held] = motion
-        velocity = guidance.velocity(denoiser, latent, times[step])
+        velocity = guided_velocity(denoiser, sampling, latent, times[step])
         latent -= velocity.mul_((times[step] - times[step + 1]) / 1000)
         latent[:, :held] = motion
         finite(latent, f"the latent of chunk {start.chunk} after step {step + 1} of {sampling.steps} is")

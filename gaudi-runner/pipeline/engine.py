@@ -58,7 +58,6 @@ class Conditions:
     start: int  # number of the chunk's first frame in the video
     fps: int
     reference: Reference | None  # rank 0 only
-    tea_cache: float = 0.0  # see Sampling
 
     @property
     def null_audio(self) -> Tensor:

@@ -75,8 +75,8 @@ def render(
         control.send(type, job=job, **fields)
 
     with Handover(directory, order, inputs.identity, video.colour_strength, announce, control.beat) as handover:
-        keeps_steps = group.is_rank0 and not sampling.is_stateful
-        with StepCheckpoint(directory, inputs.identity, handover.settled) if keeps_steps else nullcontext() as steps:
+        checkpoint = StepCheckpoint(directory, inputs.identity, handover.settled) if group.is_rank0 else nullcontext()
+        with checkpoint as steps:
             hooks = Hooks(before_step, steps.after_step, tick) if steps else Hooks(before_step, tick=tick)
             chunks = stream(
                 engine,

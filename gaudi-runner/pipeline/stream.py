@@ -146,7 +146,6 @@ class _ChunkConditions:
             start=start,
             fps=self._video.fps,
             reference=prepared.reference if prepared else None,
-            tea_cache=self._video.sampling.tea_cache,
         )
 
     def _of_video(self, prepared: Prepared, tick: Tick) -> dict[str, Tensor]:

@@ -1,10 +1,8 @@
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { identify } from './process-family.js'
+import { removeLeftFolders, tempFolder } from '../../infra/files/temp-folder.js'
 import { type RankMessage, type RunnerCommand, rankMessage } from './rank-protocol.js'
 
 export type RankControlListener = {
@@ -18,15 +16,15 @@ export type RankControlListener = {
 /** The socket that the ranks of one launch connect to, in a folder of this launch that only this user may enter. */
 export class RankControl implements AsyncDisposable {
   readonly path: string
-  readonly #folder: string
+  readonly #folder: AsyncDisposable
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #byRank = new Map<number, Socket>()
 
   /** The folder is made in the system's own for temporary files: a socket's path may have 107 bytes at most. */
   static async listen(listener: RankControlListener): Promise<RankControl> {
-    await removeLeftOvers()
-    const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`))
+    await removeLeftFolders('ranks')
+    const folder = tempFolder('ranks')
     const server = createServer()
     const control = new RankControl(folder, server, listener)
     server.listen(control.path)
@@ -34,9 +32,9 @@ export class RankControl implements AsyncDisposable {
     return control
   }
 
-  private constructor(folder: string, server: Server, listener: RankControlListener) {
+  private constructor(folder: AsyncDisposable & { path: string }, server: Server, listener: RankControlListener) {
     this.#folder = folder
-    this.path = join(folder, 'control.sock')
+    this.path = join(folder.path, 'control.sock')
     this.#server = server
     server.on('connection', (socket) => this.#converse(socket, listener))
   }
@@ -56,8 +54,7 @@ export class RankControl implements AsyncDisposable {
   /** Hangs up and removes the folder, with all that the ranks have left in it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.hangUp()
-    // A process that even a kill did not end may write in it; what stays is removed after this runner.
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 }).catch(() => {})
+    await this.#folder[Symbol.asyncDispose]()
   }
 
   #converse(socket: Socket, listener: RankControlListener): void {
@@ -78,17 +75,6 @@ export class RankControl implements AsyncDisposable {
       // The last words may still be on their way through the line reader.
       if (rank !== -1) setImmediate(() => listener.gone(rank))
     })
-  }
-}
-
-const prefix = 'text2video-ranks-'
-
-/** Folders of runners that were killed: their names tell whose they were. */
-async function removeLeftOvers(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const [, pid] = name.startsWith(prefix) ? (/^(\d+)-/.exec(name.slice(prefix.length)) ?? []) : []
-    if (pid === undefined || (await identify(Number(pid)))) continue
-    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {}) // another user's
   }
 }
 

@@ -143,7 +143,7 @@ export class Ranks extends EventEmitter<RanksEvents> implements AsyncDisposable 
       const left = await group.ended
       if (left.length > 0) this.#log.error({ event: 'ranks-left', left }, 'processes of ended ranks do not go')
     } catch (error) {
-      this.#log.error({ event: 'ranks-not-started', error }, 'the ranks could not be started')
+      this.#log.error({ event: 'ranks-not-started', err: error }, 'the ranks could not be started')
       this.emit('broken', {
         code: 'rank_died',
         rank: -1,

@@ -1,7 +1,9 @@
 import { status } from '@grpc/grpc-js'
+import { addAbortListener } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { orAborted } from '../../infra/program/or-aborted.js'
 import { checkOrder } from '../job/check-order.js'
 import type { SubmitPart__Output as SubmitPart } from '../generated/text2video/runner/v1/SubmitPart.js'
 import { Job } from '../job/job.js'
@@ -52,7 +54,7 @@ export async function submit(
     const problem = diskProblem(error)
     if (problem === undefined) throw error
     slot.pause()
-    log.error({ event: 'disk-refuses', video: name.jobId, error }, 'the disk does not take the files of a job')
+    log.error({ event: 'disk-refuses', video: name.jobId, err: error }, 'the disk does not take the files of a job')
     throw new RpcError(
       status.RESOURCE_EXHAUSTED,
       `the disk of this node does not take the job: ${problem}`,
@@ -82,18 +84,15 @@ async function nextPart(
   idleMs: number,
 ): Promise<SubmitPart | undefined> {
   cancelled.throwIfAborted()
-  return new Promise((resolve, reject) => {
-    const idle = setTimeout(() => {
-      reject(new RpcError(status.DEADLINE_EXCEEDED, `nothing came for ${idleMs / 1000} s`))
-    }, idleMs)
-    const cancel = () => reject(cancelled.reason)
-    cancelled.addEventListener('abort', cancel, { once: true })
-    parts
-      .next()
-      .then((part) => resolve(part.done ? undefined : part.value), reject)
-      .finally(() => {
-        clearTimeout(idle)
-        cancelled.removeEventListener('abort', cancel)
-      })
-  })
+  const over = new AbortController()
+  using _cancel = addAbortListener(cancelled, () => over.abort(cancelled.reason))
+  const timer = setTimeout(() => {
+    over.abort(new RpcError(status.DEADLINE_EXCEEDED, `nothing came for ${idleMs / 1000} s`))
+  }, idleMs)
+  try {
+    const part = await orAborted(parts.next(), over.signal)
+    return part.done ? undefined : part.value
+  } finally {
+    clearTimeout(timer)
+  }
 }

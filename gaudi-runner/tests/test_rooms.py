@@ -24,7 +24,7 @@ ROOMS = {
     "demo": ("demo", "interface rank voices"),
     "model": (
         "infinitetalk.model infinitetalk.attention infinitetalk.ref_attn_map infinitetalk.rotary infinitetalk.parallel"
-        " infinitetalk.tea_cache infinitetalk.device",
+        " infinitetalk.device",
         "interface rank pictures",
     ),
     "weights": ("infinitetalk.weights", "interface model"),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { addAbortListener, once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -64,9 +64,8 @@ export async function runFfmpeg(run: FfmpegRun): Promise<{ stderr: string }> {
     kill(child)
     child.stdout?.destroy() // a receiver that stands still would hold it open
   }
-  const abort = () => end('aborted')
   const clock = setTimeout(() => end('timeout'), run.timeoutMs)
-  run.signal?.addEventListener('abort', abort, { once: true })
+  using _abort = run.signal && addAbortListener(run.signal, () => end('aborted'))
   const streams = connectStreams(child, run).catch((error: unknown) => {
     kill(child)
     return { error }
@@ -82,7 +81,6 @@ export async function runFfmpeg(run: FfmpegRun): Promise<{ stderr: string }> {
     return { stderr: tail }
   } finally {
     clearTimeout(clock)
-    run.signal?.removeEventListener('abort', abort)
   }
 }
 

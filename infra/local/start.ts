@@ -1,5 +1,5 @@
 /** `npm start`: the local stack, up until Ctrl-C. With `--watch` (`npm run dev`) programs are built and started again when their sources change. */
-import { once } from 'node:events'
+import { aborted } from '../program/or-aborted.js'
 import { environment } from './stack/environment.js'
 import type { Stack } from './stack/stack.js'
 import { onTerminal } from './stack/terminal.js'
@@ -10,7 +10,7 @@ import { root } from './setup/root.mjs'
 await withStack({ env: environment(), show: onTerminal() }, async (stack, signal) => {
   console.log(`\n${whereEverythingIs(stack)}\n`)
   if (process.argv.includes('--watch')) void restartOnChange({ folder: root, pids: stack.pids, build, signal })
-  if (!signal.aborted) await once(signal, 'abort')
+  await aborted(signal)
 })
 
 function whereEverythingIs({

@@ -10,7 +10,7 @@ const secrets = ['authorization', 'cookie', ...secretNames].flatMap((name) => [n
 export type LogOptions = { program: string; level?: string; output?: DestinationStream }
 
 /**
- * The log of a program: one JSON object a line on stdout, errors with their causes under `err` or `error`.
+ * The log of a program: one JSON object a line on stdout, errors with their causes under `err`.
  * What concerns one video goes to `log.child({ video: id })`. A child's line that repeats a field of its child has that key twice,
  * which strict readers refuse: `logs.test.ts` looks for it.
  */
@@ -20,7 +20,7 @@ export function createLog({ program, level = 'info', output = stdout() }: LogOpt
     base: { program, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: stdSerializers.errWithCause, error: stdSerializers.errWithCause },
+    serializers: { err: stdSerializers.errWithCause },
     redact: { paths: secrets, censor: '…' },
   } satisfies LoggerOptions
   return pino(options, output)

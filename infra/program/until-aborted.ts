@@ -1,3 +1,5 @@
+import { orAborted } from './or-aborted.js'
+
 /**
  * The chunks of a body until `signal` is aborted, which throws its reason even while the body stands still.
  * A stream that was not read to its end is destroyed.
@@ -7,7 +9,9 @@ export async function* untilAborted<T>(body: AsyncIterable<T>, signal: AbortSign
   let atEnd = false
   try {
     for (;;) {
-      const next = await nextOrAborted(iterator, signal)
+      signal.throwIfAborted()
+      // No `Promise.race` with one long promise: it would hold every chunk in memory until the end.
+      const next = await orAborted(iterator.next(), signal)
       if (next.done) {
         atEnd = true
         return
@@ -17,19 +21,6 @@ export async function* untilAborted<T>(body: AsyncIterable<T>, signal: AbortSign
   } finally {
     if (!atEnd) leave(body, iterator)
   }
-}
-
-/** No `Promise.race` with one long promise: it would hold every chunk in memory until the end. */
-function nextOrAborted<T>(iterator: AsyncIterator<T>, signal: AbortSignal): Promise<IteratorResult<T>> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason)
-    if (signal.aborted) return stop()
-    signal.addEventListener('abort', stop, { once: true })
-    iterator
-      .next()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', stop))
-  })
 }
 
 /** Not awaited: an iterator that waits for its next chunk would hold up its own end. */

@@ -12,18 +12,13 @@ export type Uploaded = { bytes: number; sha256: string; etag: string }
 export type GetOptions = {
   /** As HTTP's Range header has it; one range. */
   range?: string
-  ifNoneMatch?: string
-  ifMatch?: string
-  ifRange?: string
   signal?: AbortSignal
 }
 
-/** The outcome of a GET, with S3's own answers to conditions and ranges. */
+/** The outcome of a GET, with S3's own answer to a range. */
 export type Got =
   | { kind: 'whole'; body: Readable; bytes: number; etag: string }
   | { kind: 'part'; body: Readable; bytes: number; etag: string; contentRange: string }
-  | { kind: 'unchanged' }
-  | { kind: 'changed' }
   | { kind: 'bad-range' }
   | { kind: 'missing' }
 
@@ -47,7 +42,6 @@ export interface ObjectStore extends AsyncDisposable {
   get(key: string, options?: GetOptions): Promise<Got>
   /** A small object whole, up to `limitBytes` (1 MiB); undefined when there is none. */
   read(key: string, limitBytes?: number): Promise<Buffer | undefined>
-  head(key: string): Promise<StoredObject | undefined>
   list(prefix: string): AsyncIterable<StoredObject>
   /** Removes every object under the prefix, and every unfinished upload; returns how many there were. */
   removeAll(prefix: string): Promise<number>

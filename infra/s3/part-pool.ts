@@ -1,3 +1,5 @@
+import { Slots } from '../program/slots.js'
+
 /** S3's parts; all but the last must be at least 5 MiB. 10,000 of them make 80 GiB. */
 export const partBytes = 8 * 2 ** 20
 
@@ -9,47 +11,35 @@ export const partBytes = 8 * 2 ** 20
  * waits for its sender is not, and `MultipartUpload` never does.
  */
 export class PartPool {
-  /** Most buffers that were out at once. */
-  peak = 0
-  #out = 0
-  readonly #size: number
+  readonly #places: Slots
   readonly #free: Buffer[] = []
-  readonly #waiting: ((buffer: Buffer) => void)[] = []
+  readonly #out = new Map<Buffer, Disposable>()
 
   /** As many parts as fit in `bufferMiB`, two at the least. */
   constructor(bufferMiB: number) {
-    this.#size = Math.max(2, Math.floor((bufferMiB * 2 ** 20) / partBytes))
+    this.#places = new Slots(Math.max(2, Math.floor((bufferMiB * 2 ** 20) / partBytes)))
   }
 
   async take(signal?: AbortSignal): Promise<Buffer> {
-    signal?.throwIfAborted()
-    if (this.#out < this.#size) {
-      this.#out += 1
-      this.peak = Math.max(this.peak, this.#out)
-      return this.#free.pop() ?? Buffer.allocUnsafeSlow(partBytes)
-    }
-    return new Promise((resolve, reject) => {
-      const stop = () => {
-        this.#waiting.splice(this.#waiting.indexOf(receive), 1)
-        reject(signal?.reason)
-      }
-      const receive = (buffer: Buffer) => {
-        signal?.removeEventListener('abort', stop)
-        resolve(buffer)
-      }
-      signal?.addEventListener('abort', stop, { once: true })
-      this.#waiting.push(receive)
-    })
+    const place = await this.#places.wait(signal)
+    const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(partBytes)
+    this.#out.set(buffer, place)
+    return buffer
   }
 
   give(buffer: Buffer): void {
-    const next = this.#waiting.shift()
-    if (next !== undefined) return next(buffer)
-    this.#out -= 1
+    const place = this.#out.get(buffer)
+    if (!this.#out.delete(buffer)) return
     this.#free.push(buffer)
+    place?.[Symbol.dispose]()
   }
 
   get out(): number {
-    return this.#out
+    return this.#out.size
+  }
+
+  /** Most buffers that were out at once: none is made while one is free, and none is dropped. */
+  get peak(): number {
+    return this.#out.size + this.#free.length
   }
 }

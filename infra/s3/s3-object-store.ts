@@ -2,7 +2,6 @@ import {
   CreateBucketCommand,
   GetObjectCommand,
   HeadBucketCommand,
-  HeadObjectCommand,
   paginateListObjectsV2,
   PutObjectCommand,
   type PutObjectCommandInput,
@@ -109,16 +108,6 @@ class S3ObjectStore implements ObjectStore {
       const chunks: Uint8Array[] = await got.body.toArray()
       return Buffer.concat(chunks)
     })
-  }
-
-  async head(key: string): Promise<StoredObject | undefined> {
-    try {
-      const found = await this.#s3.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }))
-      return storedObject(key, found.ContentLength, found)
-    } catch (error) {
-      if (statusOf(error) === 404) return undefined
-      throw storageError(error)
-    }
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {

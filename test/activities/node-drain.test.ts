@@ -5,7 +5,7 @@ import { FollowedJobs } from '../../activities/render/followed-jobs.js'
 import { NodeDrain } from '../../activities/node/node-drain.js'
 import type { Job, JobRef } from '../../gaudi-runner/client/runner-client.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { until } from '../support/local-runner.js'
+import { until } from '../support/until.js'
 import { MemoryObjectStore } from '../support/memory-object-store.js'
 
 const job: JobRef = { jobId: 'video_1', generation: 1 }
@@ -29,6 +29,8 @@ test('a node learns that it is to leave, leaves its job after the chunk where th
   await request('chunk')
   await until('the harder request', () => drain.mode === 'chunk' && asked.length > 0)
   assert.deepEqual(asked[0], { ...job, afterChunk: true })
+  await store.put(objectKeys.drain('n1'), JSON.stringify({ mode: 'soon', why: 'chunk' }))
+  await until('what is not understood to be taken for the milder one', () => drain.mode === 'video')
   await store.removeAll(objectKeys.drain('n1'))
   await until('the request to be undone', () => drain.mode === undefined)
 })

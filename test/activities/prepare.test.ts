@@ -129,5 +129,5 @@ test('a voice that is not as long as it was counted, or no sound at all, leaves 
   await assert.rejects(prepared(longer), { type: 'bad_output', message: /40000 samples, but 40001 were counted/ })
   await store.put(order.voices[0]?.key ?? '', '#EXTM3U\n')
   await assert.rejects(prepared(order), { type: 'voice_unreadable', message: 'voice 1 could not be decoded' })
-  assert.equal(await store.head(key), undefined)
+  assert.equal((await store.get(key)).kind, 'missing')
 })

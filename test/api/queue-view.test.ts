@@ -196,7 +196,12 @@ test('the queue is listed once, then kept up by one delta a second with ten seco
   ]
   await Promise.all([view.videos(), view.videos()])
   assert.deepEqual(lister.asked, ['all', 90_000])
-  assert.deepEqual([...(await view.videos()).ids()], ['v2'])
+  const now = await view.videos()
+  assert.deepEqual(
+    now.processing().map(({ id }) => id),
+    ['v2'],
+  )
+  assert.equal(now.size, 1)
 })
 
 test('own starts and deletes show at once, and no late list undoes a delete', async () => {

@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { descendantsOf } from '../../gaudi-runner/ranks/process-family.js'
+import { isAlive } from '../../infra/program/is-alive.js'
 import { PortsTaken, takePorts } from '../../infra/local/stack/ports.js'
 import type { Places } from '../../infra/local/stack/places.js'
 import type { HostWord } from './host.js'
@@ -214,14 +215,5 @@ export function strike(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
   }
 }

@@ -11,7 +11,8 @@ import {
   type JobRef,
   type RunnerClient,
 } from '../../gaudi-runner/client/runner-client.js'
-import { aFile, alive, anOrder, eventsOf, until } from '../support/local-runner.js'
+import { aFile, alive, anOrder, eventsOf } from '../support/local-runner.js'
+import { until } from '../support/until.js'
 import { inFolder, startRunnerProcess } from '../support/runner-process.js'
 import { smallInputs } from '../support/small-inputs.js'
 import { testStack } from '../support/test-stack.js'
@@ -23,7 +24,7 @@ test('the real ranks render two chunks, resume at the second alike, leave a job 
   inFolder(async (dir) => {
     await using runner = await startRunnerProcess(dir, process.env.PYTHON_PATH ?? testStack().pythonPath)
     await using client = connectRunner(runner.address)
-    await until('ready ranks', async () => (await client.describe()).state === 'IDLE', 180_000)
+    await until('ready ranks', async () => (await client.describe()).state === 'IDLE', { deadlineMs: 180_000 })
     const { model, ranks, speeds } = await client.describe()
     assert.deepEqual([model, ranks, speeds.length > 0], ['InfiniteTalk-demo', 2, true])
     const files = await smallInputs(4)

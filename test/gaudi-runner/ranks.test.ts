@@ -12,9 +12,9 @@ import {
   type LocalRunner,
   startLocalRunner,
   twoFiles,
-  until,
   untilIdle,
 } from '../support/local-runner.js'
+import { until } from '../support/until.js'
 
 const job = { jobId: 'video_1', generation: 1 }
 

@@ -12,7 +12,8 @@ import {
   type RunnerClient,
   type RunnerEvent,
 } from '../../gaudi-runner/client/runner-client.js'
-import { aFile, anOrder, eventsOf, startLocalRunner, twoFiles, until, untilIdle } from '../support/local-runner.js'
+import { aFile, anOrder, eventsOf, startLocalRunner, twoFiles, untilIdle } from '../support/local-runner.js'
+import { until } from '../support/until.js'
 import { inFolder } from '../support/runner-process.js'
 
 const job = { jobId: 'video_1', generation: 1 }

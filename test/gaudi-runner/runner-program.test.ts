@@ -15,7 +15,8 @@ import {
 import { loadSync } from '@grpc/proto-loader'
 import { protoPath } from 'grpc-health-check'
 import { connectRunner } from '../../gaudi-runner/client/runner-client.js'
-import { alive, anOrder, eventsOf, twoFiles, until, untilIdle } from '../support/local-runner.js'
+import { alive, anOrder, eventsOf, twoFiles, untilIdle } from '../support/local-runner.js'
+import { until } from '../support/until.js'
 import { inFolder, runnerMain, startActedProcess } from '../support/runner-process.js'
 
 type HealthClient = {

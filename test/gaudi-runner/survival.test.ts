@@ -11,7 +11,8 @@ import {
   type RunnerClient,
   type RunnerEvent,
 } from '../../gaudi-runner/client/runner-client.js'
-import { anOrder, eventsOf, until } from '../support/local-runner.js'
+import { anOrder, eventsOf } from '../support/local-runner.js'
+import { until } from '../support/until.js'
 import { inFolder, type RunnerProcess, startRunnerProcess } from '../support/runner-process.js'
 import { smallInputs } from '../support/small-inputs.js'
 import { testStack } from '../support/test-stack.js'
@@ -87,7 +88,7 @@ class Disturbed implements AsyncDisposable {
 
   async submit(files: Awaited<ReturnType<typeof smallInputs>>): Promise<void> {
     const client = this.#connected
-    await until('ready ranks', async () => (await client.describe()).state === 'IDLE', 180_000)
+    await until('ready ranks', async () => (await client.describe()).state === 'IDLE', { deadlineMs: 180_000 })
     await client.submit(anOrder({ ...small, ...this.#job }), files)
   }
 

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { isAlive } from '../../infra/program/is-alive.js'
 import { BadSettings } from '../../infra/program/settings.js'
 import { diesWithParent } from '../../infra/local/stack/dies-with-parent.js'
 import { findSetpriv } from '../../infra/local/setup/setpriv.mjs'
@@ -19,6 +19,7 @@ import { readStackSettings } from '../../infra/local/stack/stack-settings.js'
 import { PartFailed, PartRefused } from '../../infra/local/stack/supervised-part.js'
 import { Supervisor } from '../../infra/local/stack/supervisor.js'
 import { readLogs } from '../support/log-files.js'
+import { until } from '../support/until.js'
 
 const readyLine = `console.log(JSON.stringify({ level: 'info', msg: 'up', event: 'ready' }))`
 
@@ -47,22 +48,6 @@ function folder(context: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'text2video-stack-'))
   context.after(() => rmSync(path, { recursive: true, force: true }))
   return path
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let waited = 0; !condition(); waited += 50) {
-    assert.ok(waited < 20_000, `still not: ${what}`)
-    await sleep(50)
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }
 
 test('a part that dies is started again, and the reason is shown', async (context) => {

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { rankSettings } from '../../activities/render/runner-order.js'
@@ -19,6 +18,7 @@ import {
 import { startRunner } from '../../gaudi-runner/runner.js'
 import type { JsonObject } from '../../gaudi-runner/contract/struct.js'
 import { anAcceptedOrder } from './an-order.js'
+import { until } from './until.js'
 
 /** The program that plays a rank. */
 export const actedRanks = fileURLToPath(new URL('./acted-ranks.js', import.meta.url))
@@ -101,16 +101,8 @@ export async function startLocalRunner(options: LocalRunnerOptions = {}): Promis
   }
 }
 
-/** Waits until the condition holds; gives up after half a minute, saying for what it waited. */
-export async function until(what: string, holds: () => Promise<boolean> | boolean, limitMs = 30_000): Promise<void> {
-  for (const deadline = performance.now() + limitMs; performance.now() < deadline; await sleep(25)) {
-    if (await holds()) return
-  }
-  throw new Error(`never came: ${what}`)
-}
-
-export function untilIdle(client: RunnerClient): Promise<void> {
-  return until('an idle runner', async () => (await client.describe()).state === 'IDLE')
+export async function untilIdle(client: RunnerClient): Promise<void> {
+  await until('an idle runner', async () => (await client.describe()).state === 'IDLE')
 }
 
 /** Those of the processes that are still there. */

@@ -112,11 +112,6 @@ export class MemoryObjectStore implements ObjectStore {
     return Promise.resolve(this.objects.get(key))
   }
 
-  async head(key: string): Promise<StoredObject | undefined> {
-    const body = this.objects.get(key)
-    return Promise.resolve(body && { key, bytes: body.length, etag: etagOf(body), modifiedAt: 0 })
-  }
-
   async *list(prefix: string): AsyncIterable<StoredObject> {
     for (const [key, body] of [...this.objects].sort(([one], [other]) => (one < other ? -1 : 1))) {
       if (!key.startsWith(prefix)) continue

@@ -25,7 +25,7 @@ import type { VideoInput, VideoMemo } from '../../workflows/video.js'
 import type { AttachRequest, Rendered, RenderRequest, VideoActivities } from '../../workflows/video/video-activities.js'
 import type { video } from '../../workflows/video/video-workflow.js'
 import { anAcceptedOrder } from './an-order.js'
-import { until } from './local-runner.js'
+import { until } from './until.js'
 import { testStack } from './test-stack.js'
 
 /** Activities that succeed at once; a test replaces those that it is about. */

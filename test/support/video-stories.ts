@@ -3,7 +3,7 @@ import { failure } from '../../activities/worker/activity-failure.js'
 import { startHeartbeats } from '../../activities/worker/heartbeats.js'
 import { renderInterruptedSignal } from '../../workflows/names.js'
 import type { RenderProgress } from '../../workflows/progress.js'
-import { until } from './local-runner.js'
+import { until } from './until.js'
 import type { Stage, StagedVideo } from './video-stage.js'
 
 /** A position in the two chunks of `anAcceptedOrder`. */
@@ -84,7 +84,7 @@ export const stories = {
         return await new Promise<never>(() => {})
       },
     })
-    await until('a second generation', async () => (await video.memo()).phase === 'completed', 60_000)
+    await until('a second generation', async () => (await video.memo()).phase === 'completed')
     await video.remove()
     return video
   },
@@ -100,7 +100,7 @@ export const stories = {
       },
       attach: () => new Promise<never>(() => {}),
     })
-    await until('a second generation', async () => (await video.memo()).phase === 'completed', 60_000)
+    await until('a second generation', async () => (await video.memo()).phase === 'completed')
     await video.remove()
     return video
   },

@@ -23,7 +23,8 @@ import type { RenderRequest, VideoActivities } from '../../workflows/video/video
 import type { VideoMemo } from '../../workflows/video.js'
 import { startTestApi } from '../support/api-fixture.js'
 import { orderForm } from '../support/api-orders.js'
-import { startLocalRunner, until, untilIdle } from '../support/local-runner.js'
+import { startLocalRunner, untilIdle } from '../support/local-runner.js'
+import { until } from '../support/until.js'
 import { testStack } from '../support/test-stack.js'
 import { openStage, type StagedVideo } from '../support/video-stage.js'
 import { progressAt, untilCancelled } from '../support/video-stories.js'
@@ -157,7 +158,7 @@ test('what a rank says is in no answer, and operators find it', async () => {
   ] as const
   for (const [prompt, code] of cases) {
     const video = await stage.start(rendering(prompt))
-    await until('the failure', async () => (await video.memo()).phase === 'failed', 60_000)
+    await until('the failure', async () => (await video.memo()).phase === 'failed')
     const memo = await video.memo()
     await assertFound(video, memo)
     assert.deepEqual([memo.error?.code, memo.model], [code, 'Acted-demo'])

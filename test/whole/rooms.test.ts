@@ -34,11 +34,11 @@ const rooms: Record<string, string> = {
 
   'gaudi-runner/generated': '',
   'gaudi-runner/contract': 'gaudi-runner/generated workflows/failures.ts',
-  'gaudi-runner/client': 'gaudi-runner/contract gaudi-runner/generated',
-  'gaudi-runner/ranks': 'gaudi-runner/contract gaudi-runner/generated workflows/failures.ts',
+  'gaudi-runner/client': 'gaudi-runner/contract gaudi-runner/generated infra/program',
+  'gaudi-runner/ranks': 'gaudi-runner/contract gaudi-runner/generated infra/files workflows/failures.ts',
   'gaudi-runner/job':
     'gaudi-runner/ranks gaudi-runner/contract gaudi-runner/generated infra/files workflows/failures.ts',
-  'gaudi-runner/service': 'gaudi-runner/job gaudi-runner/contract gaudi-runner/generated',
+  'gaudi-runner/service': 'gaudi-runner/job gaudi-runner/contract gaudi-runner/generated infra/program',
   'gaudi-runner/runner.ts': 'gaudi-runner/service gaudi-runner/job gaudi-runner/ranks gaudi-runner/generated',
   'gaudi-runner': 'gaudi-runner/runner.ts gaudi-runner/job gaudi-runner/ranks infra/files infra/program',
 
@@ -46,7 +46,7 @@ const rooms: Record<string, string> = {
   'activities/worker': 'gaudi-runner/client infra/ffmpeg infra/program workflows workflows/failures.ts workflows/video',
   'activities/removal': 'activities/worker infra/program infra/s3 workflows workflows/video workflows/sweep',
   'activities/media':
-    'activities/chunk-mark.ts activities/worker infra/ffmpeg infra/program infra/s3 workflows workflows/failures.ts workflows/video',
+    'activities/chunk-mark.ts activities/worker infra/ffmpeg infra/files infra/s3 workflows workflows/failures.ts workflows/video',
   'activities/render':
     'activities/chunk-mark.ts activities/worker gaudi-runner/client infra/files infra/program infra/s3 workflows workflows/failures.ts workflows/video',
   'activities/node':
@@ -58,8 +58,8 @@ const rooms: Record<string, string> = {
   'api/parameters': 'api/http workflows',
   'api/videos': 'api/http workflows workflows/failures.ts',
   'api/queue': 'api/videos api/http infra/files infra/program infra/s3 workflows',
-  'api/intake': 'api/parameters api/http infra/s3 workflows',
-  'api/media': 'api/intake api/http infra/ffmpeg infra/s3 workflows',
+  'api/intake': 'api/parameters api/http infra/program infra/s3 workflows',
+  'api/media': 'api/intake api/http infra/ffmpeg infra/program infra/s3 workflows',
   // queued-memo.ts: with what a video's workflow is started.
   'api/acceptance':
     'api/intake api/media api/parameters api/queue api/videos api/http infra/files infra/program infra/s3 workflows workflows/video',

@@ -8,7 +8,7 @@ import { searchAttributes, videoMemoKey } from '../../workflows/names.js'
 import { counted } from '../../workflows/plural.js'
 import { queuedMemo } from '../../workflows/video/queued-memo.js'
 import { anAcceptedOrder } from '../support/an-order.js'
-import { until } from '../support/local-runner.js'
+import { until } from '../support/until.js'
 import { openStage } from '../support/video-stage.js'
 import { untilCancelled } from '../support/video-stories.js'
 

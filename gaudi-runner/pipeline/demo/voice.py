@@ -9,7 +9,6 @@ from torch import Tensor
 from pipeline.engine import Signal
 from pipeline.voices.signals import SAMPLE_RATE
 
-FEATURES = 3
 BLOCK_FRAMES = 500
 
 

@@ -10,7 +10,6 @@ from torch import Tensor
 from pipeline.engine import Conditions, Pass
 from pipeline.infinitetalk.attention import KeysValues
 from pipeline.infinitetalk.model import AudioCondition, Condition, Transformer
-from pipeline.infinitetalk.tea_cache import PassCache
 
 
 class KVCache:
@@ -40,7 +39,6 @@ class ChunkDenoiser:
 
     def __init__(self, model: Transformer, conditions: Conditions, kv_cache: KVCache) -> None:
         self._model, self._conditions, self._kv_cache = model, conditions, kv_cache
-        self._caches: dict[Pass, PassCache] = {}  # by kind of pass, of this chunk alone
 
     def __call__(self, latent: Tensor, t: float, condition: Pass) -> Tensor:
         """Run one forward pass: latent [16, T, h, w] -> velocity [16, T, h, w] float32, the same on every rank."""
@@ -49,16 +47,7 @@ class ChunkDenoiser:
             image=self._image,
             audio=self._audio if condition.voices else self._silence,
         )
-        return self._model(latent, self._conditions.y, t, attended, self._cache(condition))
-
-    def _cache(self, condition: Pass) -> PassCache | None:
-        threshold = self._conditions.tea_cache
-        if threshold == 0:
-            return None
-        if condition not in self._caches:
-            _, height, width = self._conditions.masks.shape
-            self._caches[condition] = PassCache(threshold, height * width // 4)
-        return self._caches[condition]
+        return self._model(latent, self._conditions.y, t, attended)
 
     @cached_property
     def _prompt(self) -> list[KeysValues]:

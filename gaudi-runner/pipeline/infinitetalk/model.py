@@ -20,7 +20,6 @@ from pipeline.infinitetalk.device import end_graph
 from pipeline.infinitetalk.parallel import RankTokens, TokenGrid
 from pipeline.infinitetalk.ref_attn_map import token_positions
 from pipeline.infinitetalk.rotary import Rotation, grid_rotation
-from pipeline.infinitetalk.tea_cache import PassCache
 from pipeline.pictures.masks import token_masks
 from pipeline.rank.group import Group
 
@@ -246,13 +245,8 @@ class Transformer(nn.Module):
             tokens, [block.audio_cross_attn.audio_emb(mine, voices) for block in self.blocks], ref_target_masks
         )
 
-    def forward(
-        self, latent: Tensor, y: Tensor, t: float, condition: Condition, cache: PassCache | None = None
-    ) -> Tensor:
-        """Take latent [16,T,H,W], y [20,T,H,W], t 0 .. 1000 -> velocity [16,T,H,W] float32, the same on every rank.
-
-        With a cache, what the blocks did at an earlier t may stand for what they would do at this one.
-        """
+    def forward(self, latent: Tensor, y: Tensor, t: float, condition: Condition) -> Tensor:
+        """Take latent [16,T,H,W], y [20,T,H,W], t 0 .. 1000 -> velocity [16,T,H,W] float32, the same on every rank."""
         tokens = condition.audio.tokens
         grid = tokens.grid
         if latent.shape[1:] != (grid.frames, 2 * grid.rows, 2 * grid.columns):
@@ -262,14 +256,9 @@ class Transformer(nn.Module):
         head_time, block_time = self.times(t)
         rotation = grid_rotation(tokens, self.config.head_width, x.device)
         shared = Shared(block_time, rotation, tokens, condition.audio.ref_target_masks)
-
-        def blocks(x: Tensor) -> Tensor:
-            for block, context in zip(self.blocks, condition.by_block(), strict=True):
-                x = block(x, shared, context)
-                end_graph(x)
-            return x
-
-        x = blocks(x) if cache is None else cache.through(block_time, x, blocks)
+        for block, context in zip(self.blocks, condition.by_block(), strict=True):
+            x = block(x, shared, context)
+            end_graph(x)
         return latent_of(tokens.joined(self.head(x, head_time)), grid)
 
     def times(self, t: float) -> tuple[Tensor, Tensor]:

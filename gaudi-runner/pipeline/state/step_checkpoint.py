@@ -2,8 +2,7 @@
 
 `steps.state` in the job's folder is replaced by rename after a step, at most once a second: after every step of a
 model whose steps take longer. It always continues the newest chunk that has been handed over, for nothing is written
-of a chunk while the one before is on its way. With that chunk's state it is all that a chunk needs, except under APG,
-whose momenta it does not hold.
+of a chunk while the one before is on its way. With that chunk's state it is all that a chunk needs.
 """
 
 from __future__ import annotations

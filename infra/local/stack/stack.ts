@@ -1,3 +1,4 @@
+import { orAborted } from '../../program/or-aborted.js'
 import { settingWarnings } from '../../program/setting-warnings.js'
 import { DataFolder } from './data-folder.js'
 import { movedMetrics } from './metrics-ports.js'
@@ -51,12 +52,7 @@ export async function startStack({ env, show, signal, route = direct }: StackOpt
     stack = placesOf(settings, ports, data)
     const root = settings.outside.s3 === undefined ? data.secrets().root : undefined
     signal.throwIfAborted()
-    const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(new StartAborted()), { once: true })
-    })
-    const started = startParts({ stack, settings, ports, root, supervisor, env, route })
-    started.catch(() => undefined) // an abort may win the race
-    await Promise.race([started, aborted])
+    await orAborted(startParts({ stack, settings, ports, root, supervisor, env, route }), signal)
   } catch (error) {
     await stop()
     throw error
@@ -67,6 +63,3 @@ export async function startStack({ env, show, signal, route = direct }: StackOpt
     [Symbol.asyncDispose]: stop,
   }
 }
-
-/** The start was called off. */
-export class StartAborted extends Error {}

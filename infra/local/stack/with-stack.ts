@@ -2,7 +2,7 @@ import { BadSettings } from '../../program/settings.js'
 import { StartProblem } from '../../program/start-problem.js'
 import { DataInUse } from './data-folder.js'
 import { PortsTaken } from './ports.js'
-import { type Stack, type StackOptions, StartAborted, startStack } from './stack.js'
+import { type Stack, type StackOptions, startStack } from './stack.js'
 import { stopSignals } from './stop-signals.js'
 import { PartFailed, PartRefused } from './supervised-part.js'
 
@@ -22,7 +22,7 @@ export async function withStack(
     await using stack = await startStack({ ...options, signal })
     await use(stack, signal)
   } catch (error) {
-    if (signal.aborted && (error instanceof StartAborted || isAbort(error))) return
+    if (signal.aborted && isAbort(error)) return
     process.exitCode = error instanceof BadSettings || error instanceof PartRefused ? 2 : 1
     console.error(isForPeople(error) ? `\n${error.message}` : error)
   }

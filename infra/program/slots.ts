@@ -1,3 +1,5 @@
+import { addAbortListener } from 'node:events'
+
 /** A number of places that many want at once. */
 export class Slots {
   readonly count: number
@@ -21,27 +23,28 @@ export class Slots {
   }
 
   /** A place, in the order of asking; rejects when `signal` is aborted first. */
-  async wait(signal: AbortSignal): Promise<Disposable> {
-    signal.throwIfAborted()
+  async wait(signal?: AbortSignal): Promise<Disposable> {
+    signal?.throwIfAborted()
     const place = this.take()
     if (place !== undefined) return place
     return new Promise((resolve, reject) => {
       const given = (): void => {
-        signal.removeEventListener('abort', left)
+        left?.[Symbol.dispose]()
         resolve(this.#place())
       }
-      const left = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(given), 1)
-        reject(signal.reason as Error)
-      }
-      signal.addEventListener('abort', left, { once: true })
+      const left =
+        signal &&
+        addAbortListener(signal, () => {
+          this.#waiting.splice(this.#waiting.indexOf(given), 1)
+          reject(signal.reason as Error)
+        })
       this.#waiting.push(given)
     })
   }
 
   /** Resolves when nobody holds a place. */
   async allFree(): Promise<void> {
-    const all = Array.from({ length: this.count }, () => this.wait(new AbortController().signal))
+    const all = Array.from({ length: this.count }, () => this.wait())
     for (const place of await Promise.all(all)) place[Symbol.dispose]()
   }
 
