@@ -55,6 +55,9 @@ export interface RunnerClient extends AsyncDisposable {
 /** Bytes that are not those the runner announced. */
 export class DamagedArtifact extends Error {}
 
+/** Longer than a stall is waited for, and the ranks' end after it: with the usual settings 132 s. */
+const usualAbortMs = 180_000
+
 /** Connects lazily; `address` is host:port. Dispose to close the channel. */
 export function connectRunner(address: string): RunnerClient {
   const { Runner } = loadRunnerProto()
@@ -98,7 +101,7 @@ export function connectRunner(address: string): RunnerClient {
         )
     },
     abort: ({ jobId, generation }, { afterChunk = false, ...options } = {}) =>
-      unary('Abort', options, 180_000, (call, answer) => client.abort({ jobId, generation, afterChunk }, call, answer)),
+      unary('Abort', options, usualAbortMs, (call, answer) => client.abort({ jobId, generation, afterChunk }, call, answer)),
     async release(job, options) {
       await unary('Release', options, 10_000, (call, answer) => client.release(job, call, answer))
     },

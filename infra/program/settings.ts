@@ -13,9 +13,9 @@ const count = (fallback: number, min: number, max: number) => {
   return z.coerce.number(must).int(must).min(min, must).max(max, must).default(fallback)
 }
 const port = (fallback: number) => count(fallback, 0, 65_535)
-const amount = (fallback: number, max: number) => {
-  const must = `must be a number above 0, at most ${max}`
-  return z.coerce.number(must).positive(must).max(max, must).default(fallback)
+const amount = (fallback: number, max: number, min = 0) => {
+  const must = min === 0 ? `must be a number above 0, at most ${max}` : `must be a number from ${min} to ${max}`
+  return z.coerce.number(must).positive(must).min(min, must).max(max, must).default(fallback)
 }
 const oneOf = <const W extends [string, ...string[]]>(words: W) => z.enum(words, `must be one of ${words.join(', ')}`)
 const address = (fallback: string) =>
@@ -151,7 +151,8 @@ export const runnerSettings = {
   HCCL_SOCKET_IFNAME: z.string().default('lo').describe('Gaudi: network interface on which the ranks find each other'),
   NCCL_SOCKET_IFNAME: z.string().default('lo').describe('CUDA: the same'),
   RANK_STALL_SECONDS: count(120, 1, 7200).describe('a rank silent for longer is taken for stalled'),
-  RUNNER_ORPHAN_MINUTES: amount(10, 10_000).describe('a job that nobody watches for longer is given up'),
+  // At least 2: a job must outlive the 30 s of silence and the 40 s within which its worker may take it up again.
+  RUNNER_ORPHAN_MINUTES: amount(10, 10_000, 2).describe('a job that nobody watches for longer is given up'),
 }
 
 export const stackSettings = {

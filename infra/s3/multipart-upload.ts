@@ -34,6 +34,9 @@ const abortRounds = 3
  * One part is filled while the one before is under way, so a fast sender has two buffers and a slow one a
  * single one. Against MinIO that is as fast as sending ready-made parts one by one, and 1 GiB costs 30 MiB of memory
  * (measured); the SHA-256 is most of its CPU time. A body of one part or less is stored by a single PutObject.
+ *
+ * Not `@aws-sdk/lib-storage`, whose `Upload` has buffers of its own: 16 uploads at once took 391 MiB (405 with one part each) where
+ * this takes 114 with a pool of 64. An abort leaves its body open, and a lost answer to the last request is not looked after.
  */
 export class MultipartUpload {
   readonly #target: UploadTarget

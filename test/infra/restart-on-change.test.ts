@@ -31,7 +31,7 @@ test('a source file concerns the programs that run it', () => {
 test('a change is built, then the program is asked to end; a mistake leaves all as it is', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'text2video-watch-'))
   for (const source of ['api', 'activities', 'gaudi-runner', 'infra', 'workflows']) mkdirSync(join(folder, source))
-  const [api, media] = [sleeper(), sleeper()]
+  const [api, media, runner] = [sleeper(), sleeper(), sleeper()]
   const stop = new AbortController()
   let builds = 0
   let isWell = false
@@ -39,7 +39,7 @@ test('a change is built, then the program is asked to end; a mistake leaves all 
     builds++
     return isWell
   }
-  const pids = () => ({ api: api.pid ?? 0, media: media.pid ?? 0 })
+  const pids = () => ({ api: api.pid ?? 0, media: media.pid ?? 0, runner: runner.pid ?? 0 })
   const watching = restartOnChange({ folder, pids, build, signal: stop.signal })
   try {
     await until('a build', () => {
@@ -48,14 +48,18 @@ test('a change is built, then the program is asked to end; a mistake leaves all 
     })
     assert.equal(api.signalCode, null)
     isWell = true
-    const ended = once(api, 'exit')
-    writeFileSync(join(folder, 'api/app.ts'), 'right')
-    assert.deepEqual(await ended, [null, 'SIGTERM'])
+    const ended = [api, runner].map((each) => once(each, 'exit'))
+    // The mistake is mended elsewhere: what was changed before takes effect all the same.
+    writeFileSync(join(folder, 'gaudi-runner/job.ts'), 'right')
+    assert.deepEqual(await Promise.all(ended), [
+      [null, 'SIGTERM'],
+      [null, 'SIGTERM'],
+    ])
     assert.equal(media.signalCode, null)
   } finally {
     stop.abort()
     await watching
-    for (const each of [api, media]) each.kill()
+    for (const each of [api, media, runner]) each.kill()
     rmSync(folder, { recursive: true })
   }
 })

@@ -22,6 +22,8 @@ const settleMs = 300
 /** When a source file changes: builds, and asks the parts that run it to end, until `signal` is aborted. */
 export async function restartOnChange({ folder, pids, build, signal }: RestartOnChange): Promise<void> {
   const changed = new Set<string>()
+  /** Also of builds that failed: it takes effect with the next that does not. */
+  const unbuilt = new Set<string>()
   let wake = () => {}
   const sources = ['api', 'activities', 'gaudi-runner', 'infra', 'workflows'].map(async (source) => {
     for await (const { filename } of watch(join(folder, source), { recursive: true, signal })) {
@@ -35,9 +37,13 @@ export async function restartOnChange({ folder, pids, build, signal }: RestartOn
   while (!signal.aborted) {
     if (changed.size === 0) await new Promise<void>((resolve) => (wake = resolve))
     await sleep(settleMs)
-    const paths = [...changed]
+    for (const path of changed) unbuilt.add(path)
     changed.clear()
-    if (signal.aborted || paths.length === 0 || !(await build())) continue
+    if (signal.aborted || unbuilt.size === 0) continue
+    const paths = [...unbuilt]
+    console.log(`building, for ${paths.join(', ')} has changed`)
+    if (!(await build())) continue
+    unbuilt.clear()
     const affected = paths.map((path) => affectedParts(path, Object.keys(pids())))
     if (affected.includes('stack')) console.log('infra/local has changed: start `npm run dev` again to see it')
     const parts = new Set(affected.flatMap((names) => (names === 'stack' ? [] : names)))

@@ -82,7 +82,9 @@ export class SupervisedPart {
       const end = await this.#process?.exited
       if (this.#stopping.signal.aborted) return
       if (Date.now() - readySince > wellAfterMs) delayMs = firstDelayMs
-      this.#say(`${end}; starting it again in ${delayMs / 1000} s. ${this.#words.last()}`)
+      // Whoever ends in order was asked to: its last complaint is not why.
+      const why = end === 'ended with code 0' ? '' : ` ${this.#words.last()}`
+      this.#say(`${end}; starting it again in ${delayMs / 1000} s.${why}`)
       await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       if (this.#stopping.signal.aborted) return
       delayMs = Math.min(delayMs * 2, longestDelayMs)
