@@ -11,6 +11,8 @@ export type PartStates = { temporal: PartState; s3: PartState; worker: PartState
 /** An answer of a part serves for this long, so that probes do not add to its load. */
 const keptMs = 1_000
 const answerMs = 3_000
+/** Uploads that begin within this time, in ms, share what the parts answer. */
+const together = 200
 /** A worker polls at least once a minute. */
 const pollerGoneMs = 90_000
 const workflowQueue = 1
@@ -28,6 +30,7 @@ export type ReadinessDependencies = { temporal: TemporalClient; store: Pick<Obje
 export class Readiness {
   readonly #checks: Record<keyof PartStates, () => Promise<void>>
   readonly #log: Log
+  #uploads: { at: number; answers: Promise<unknown> } | undefined
   readonly #kept = new Map<keyof PartStates, { at: number; state: Promise<PartState> }>()
 
   constructor({ temporal, store, log }: ReadinessDependencies) {
@@ -49,19 +52,27 @@ export class Readiness {
   }
 
   /**
-   * Rejects with `unavailable` if what an upload needs does not answer. Asked anew for each upload: one that begins after a part went
-   * away would wait long to notice. A worker may come later.
+   * Rejects with `unavailable` if what an upload needs does not answer. Asked for uploads, those that begin together with one
+   * question: an upload that begins after a part went away would wait long to notice. A worker may come later.
    */
   async requireForUpload(): Promise<void> {
-    const { temporal, s3 } = this.#checks
-    await Promise.all([
-      within(answerMs, temporal).catch((error: unknown) => {
-        throw unavailable('Temporal', error)
-      }),
-      within(answerMs, s3).catch((error: unknown) => {
-        throw unavailable('the object store', error)
-      }),
-    ])
+    if (this.#uploads === undefined || performance.now() - this.#uploads.at > together) {
+      const { temporal, s3 } = this.#checks
+      const answers = Promise.all([
+        within(answerMs, temporal).catch((error: unknown) => {
+          throw unavailable('Temporal', error)
+        }),
+        within(answerMs, s3).catch((error: unknown) => {
+          throw unavailable('the object store', error)
+        }),
+      ])
+      this.#uploads = { at: performance.now(), answers }
+      // A refusal is nobody's but theirs who waited for it.
+      answers.catch(() => {
+        this.#uploads = undefined
+      })
+    }
+    await this.#uploads.answers
   }
 
   /** One check for all who ask within a second of each other. */
