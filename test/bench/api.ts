@@ -1,10 +1,9 @@
 import type { Client } from '@temporalio/client'
-import { defaultPayloadConverter } from '@temporalio/common'
 import sharp from 'sharp'
 import type { Stack } from '../../infra/local/stack/stack.js'
 import { connectTemporal } from '../../infra/temporal/temporal.js'
 import type { Order } from '../../workflows/order.js'
-import type { VideoInput } from '../../workflows/video.js'
+import { startedOrder } from '../support/started-order.js'
 import { type BenchFile, submit, toneWav } from './client.js'
 import { type Cpu, cpuOf, cpuPerOrder, sum, untilQuiet } from './cpu.js'
 import { startVideoLike } from './order.js'
@@ -33,7 +32,8 @@ export async function benchApi(stack: Stack): Promise<Row[]> {
   // Videos shall stay queued: nodes stand still.
   for (const [part, pid] of Object.entries(stack.pids())) if (/^(node|runner)/.test(part)) process.kill(pid, 'SIGSTOP')
   const files = { picture: await usualPicture(), voice: toneWav(3) }
-  const order = await firstOrder(stack, client, files)
+  // What the API makes of these files: bare starts are of the same order.
+  const order = await startedOrder(client, await submit(stack.apiUrl, files.picture, files.voice))
   const ids: string[] = []
   for (let n = 0; n < 100; n++)
     ids.push(await startVideoLike(client, order, { memo: { phase: 'completed' }, taskQueue: unserved }))
@@ -54,14 +54,6 @@ export async function benchApi(stack: Stack): Promise<Row[]> {
 async function usualPicture(): Promise<BenchFile> {
   const bytes = await sharp('examples/single/ref_image.png').resize(832, 480).blur(0.7).png().toBuffer()
   return { name: 'p.png', bytes: Uint8Array.from(bytes) }
-}
-
-/** What the API made of these files: bare starts are of the same order. */
-async function firstOrder({ apiUrl }: Stack, client: Client, { picture, voice }: Files): Promise<Order> {
-  const { events } = await client.workflow.getHandle(await submit(apiUrl, picture, voice)).fetchHistory()
-  const input = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]
-  if (input == null) throw new Error('the first video began without an order')
-  return defaultPayloadConverter.fromPayload<VideoInput>(input).order
 }
 
 type Files = { picture: BenchFile; voice: BenchFile }
