@@ -11,8 +11,8 @@ export type PartStates = { temporal: PartState; s3: PartState; worker: PartState
 /** An answer of a part serves for this long, so that probes do not add to its load. */
 const keptMs = 1_000
 const answerMs = 3_000
-/** Uploads that begin within this time, in ms, share what the parts answer. */
-const together = 200
+/** Uploads that begin within this time share what the parts answer. */
+const togetherMs = 200
 /** A worker polls at least once a minute. */
 const pollerGoneMs = 90_000
 const workflowQueue = 1
@@ -56,7 +56,7 @@ export class Readiness {
    * question: an upload that begins after a part went away would wait long to notice. A worker may come later.
    */
   async requireForUpload(): Promise<void> {
-    if (this.#uploads === undefined || performance.now() - this.#uploads.at > together) {
+    if (this.#uploads === undefined || performance.now() - this.#uploads.at > togetherMs) {
       const { temporal, s3 } = this.#checks
       const answers = Promise.all([
         within(answerMs, temporal).catch((error: unknown) => {
