@@ -30,7 +30,7 @@ export type ReadinessDependencies = { temporal: TemporalClient; store: Pick<Obje
 export class Readiness {
   readonly #checks: Record<keyof PartStates, () => Promise<void>>
   readonly #log: Log
-  #uploads: { at: number; answers: Promise<unknown> } | undefined
+  #uploads: { at: number; answers: Promise<void> } | undefined
   readonly #kept = new Map<keyof PartStates, { at: number; state: Promise<PartState> }>()
 
   constructor({ temporal, store, log }: ReadinessDependencies) {
@@ -57,22 +57,26 @@ export class Readiness {
    */
   async requireForUpload(): Promise<void> {
     if (this.#uploads === undefined || performance.now() - this.#uploads.at > togetherMs) {
-      const { temporal, s3 } = this.#checks
-      const answers = Promise.all([
-        within(answerMs, temporal).catch((error: unknown) => {
-          throw unavailable('Temporal', error)
-        }),
-        within(answerMs, s3).catch((error: unknown) => {
-          throw unavailable('the object store', error)
-        }),
-      ])
-      this.#uploads = { at: performance.now(), answers }
-      // A refusal is nobody's but theirs who waited for it.
-      answers.catch(() => {
-        this.#uploads = undefined
+      const uploads = { at: performance.now(), answers: this.#askForUploads() }
+      this.#uploads = uploads
+      // A refusal is theirs alone who waited for it.
+      uploads.answers.catch(() => {
+        if (this.#uploads === uploads) this.#uploads = undefined
       })
     }
     await this.#uploads.answers
+  }
+
+  async #askForUploads(): Promise<void> {
+    const { temporal, s3 } = this.#checks
+    await Promise.all([
+      within(answerMs, temporal).catch((error: unknown) => {
+        throw unavailable('Temporal', error)
+      }),
+      within(answerMs, s3).catch((error: unknown) => {
+        throw unavailable('the object store', error)
+      }),
+    ])
   }
 
   /** One check for all who ask within a second of each other. */
