@@ -38,7 +38,7 @@ await runProgram('api', shape, async (program) => {
   await using temporal = await connectTemporal(settings)
   await requireNamespace(temporal.connection, settings)
   const metrics = createApiMetrics(registry)
-  const queue = new QueueView(videoLister(temporal.client), log)
+  using queue = new QueueView(videoLister(temporal.client), log)
   const nodes = new Nodes(store, log)
   const uploads = new UploadPlaces({ places: settings.MAX_UPLOADS, perAddress: settings.UPLOADS_PER_ADDRESS })
   observeQueue(registry, queue)

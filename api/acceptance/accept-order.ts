@@ -19,19 +19,20 @@ import { within } from '../http/within.js'
 /*
  * How an order becomes one video, whatever dies meanwhile. What is written, in this order:
  *
- *   1. the inputs, then order.json: all that a start needs, checked
- *   2. the claim, if the request can be told from others (key or SDK mark): created only where there is none
+ *   1. the inputs, checked
+ *   2. if the request can be told from others (key or SDK mark): order.json, all that a start needs, then the claim: created only
+ *      where there is none
  *   3. the workflow, whose id is the video's: started only if there never was one of this id
  *   4. the answer
  *
- * Ended before 2: nobody knows of the objects; the nightly sweep takes them; a repetition is an order of its own.
- * Ended between 2 and 3: the claim names a video that is whole in S3 and was never started. Nothing starts by itself; a
+ * Ended before the claim: nobody knows of the objects; the nightly sweep takes them; a repetition is an order of its own.
+ * Ended between it and 3: the claim names a video that is whole in S3 and was never started. Nothing starts by itself; a
  * repetition finds the claim and starts that video from its order.json, not its own. Without one, the sweep takes both.
  * Ended after 3: the video is under way, and a repetition finds it.
  *
  * Never twice: of many requests at once one creates the claim, all others start the one that it names, and of all starts of
  * one id the server takes one, ever. Never lost: once a claim may name them, objects are removed by the video's own
- * workflow or by the sweep alone. So whatever fails from 2 on is `OutcomeUnknown`: a 503 after which everything stays.
+ * workflow or by the sweep alone. So whatever fails from the claim on is `OutcomeUnknown`: a 503 after which everything stays.
  */
 
 /** A video that a request has got: its own, or that of an earlier one that it repeats. */
@@ -51,7 +52,7 @@ export type Accepting = {
 
 /** The sweep takes inputs without a workflow after a day; nothing is started from them in the hours before. */
 const startableMs = 12 * 3_600_000
-const readMs = 4_000
+const smallObjectMs = 4_000
 
 /** Rejects with `OutcomeUnknown` when what was stored must stay, and otherwise when it can go. */
 export async function acceptOrder(
@@ -68,6 +69,8 @@ export async function acceptOrder(
     if (earlier === undefined) throw refusal
     return earlier
   }
+  // Nobody else asks for it: the workflow is given the order itself.
+  if (repetition.kind !== 'no') await storeOrder(order, accepting)
   const claimed = await claim(own, repetition, accepting)
   if (claimed.kind === 'earlier') return claimed.found
   const isClaimed = repetition.kind !== 'no'
@@ -146,8 +149,17 @@ async function existing(videoId: string, reader: Accepting['reader']): Promise<V
   }
 }
 
+async function storeOrder(order: Order, { store }: Accepting): Promise<void> {
+  const body = JSON.stringify(order)
+  await within(smallObjectMs, () =>
+    store.put(objectKeys.order(order.videoId), body, { contentType: 'application/json' }),
+  ).catch((error: unknown) => {
+    throw unavailable('the object store', error)
+  })
+}
+
 async function storedOrder(videoId: string, { store }: Accepting): Promise<Order | undefined> {
-  const body = await within(readMs, () => store.read(objectKeys.order(videoId))).catch((error: unknown) => {
+  const body = await within(smallObjectMs, () => store.read(objectKeys.order(videoId))).catch((error: unknown) => {
     throw unavailable('the object store', error)
   })
   // Written by this very service, checked.

@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
-import { objectKeys } from '../../workflows/object-keys.js'
 import { type Order, orderFormat } from '../../workflows/order.js'
 import { type OrderParameters, orderParameters } from '../../workflows/parameters.js'
 import { bucketFor, bucketNearest, type Size } from '../../workflows/size-buckets.js'
@@ -14,13 +13,10 @@ import type { MediaChecking } from '../media/media-checking.js'
 import type { ApiMetrics } from '../http/metrics.js'
 import type { Parameters } from '../parameters/parameters.js'
 import type { Patience } from '../intake/pour-body.js'
-import { Problem, unavailable } from '../http/problems.js'
+import { Problem } from '../http/problems.js'
 import { readParameters } from '../parameters/read-parameters.js'
 import { inputStorer, type StoredInput } from '../intake/store-input.js'
 import type { Upload } from '../intake/upload-places.js'
-import { within } from '../http/within.js'
-
-const smallObjectMs = 4_000
 
 /** Who sends the order: whether it still does, and the place that its upload has. */
 export type Sender = { signal: AbortSignal; upload: Upload }
@@ -33,7 +29,7 @@ export type Receiving = {
 }
 
 /**
- * Receives one order: stores its files while they arrive, checks its parameters, decodes its files, stores the order itself.
+ * Receives one order: stores its files while they arrive, checks its parameters, decodes its files.
  * When this rejects, nothing is under way any more, but objects may lie under the video's prefix.
  */
 export async function receiveOrder(
@@ -55,12 +51,6 @@ export async function receiveOrder(
     const size = sizeOf(parameters.size, media.reference)
     const order: Order = { format: orderFormat, videoId, ...media, ...size, parameters: resolved(parameters) }
     checkBoxes(order.parameters.bbox, order.voices.length, order.reference, order)
-    const body = JSON.stringify(order)
-    await within(smallObjectMs, () =>
-      store.put(objectKeys.order(videoId), body, { contentType: 'application/json' }),
-    ).catch((e: unknown) => {
-      throw unavailable('the object store', e)
-    })
     signal.throwIfAborted()
     outcome = 'stored'
     return { order, digest: digestOf(parameters, media) }

@@ -11,6 +11,8 @@ export type PartStates = { temporal: PartState; s3: PartState; worker: PartState
 /** An answer of a part serves for this long, so that probes do not add to its load. */
 const keptMs = 1_000
 const answerMs = 3_000
+/** Uploads that begin within this time share what the parts answer. */
+const togetherMs = 200
 /** A worker polls at least once a minute. */
 const pollerGoneMs = 90_000
 const workflowQueue = 1
@@ -28,6 +30,7 @@ export type ReadinessDependencies = { temporal: TemporalClient; store: Pick<Obje
 export class Readiness {
   readonly #checks: Record<keyof PartStates, () => Promise<void>>
   readonly #log: Log
+  #uploads: { at: number; answers: Promise<void> } | undefined
   readonly #kept = new Map<keyof PartStates, { at: number; state: Promise<PartState> }>()
 
   constructor({ temporal, store, log }: ReadinessDependencies) {
@@ -49,10 +52,22 @@ export class Readiness {
   }
 
   /**
-   * Rejects with `unavailable` if what an upload needs does not answer. Asked anew for each upload: one that begins after a part went
-   * away would wait long to notice. A worker may come later.
+   * Rejects with `unavailable` if what an upload needs does not answer. Asked for uploads, those that begin together with one
+   * question: an upload that begins after a part went away would wait long to notice. A worker may come later.
    */
   async requireForUpload(): Promise<void> {
+    if (this.#uploads === undefined || performance.now() - this.#uploads.at > togetherMs) {
+      const uploads = { at: performance.now(), answers: this.#askForUploads() }
+      this.#uploads = uploads
+      // A refusal is theirs alone who waited for it.
+      uploads.answers.catch(() => {
+        if (this.#uploads === uploads) this.#uploads = undefined
+      })
+    }
+    await this.#uploads.answers
+  }
+
+  async #askForUploads(): Promise<void> {
     const { temporal, s3 } = this.#checks
     await Promise.all([
       within(answerMs, temporal).catch((error: unknown) => {

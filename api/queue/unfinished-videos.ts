@@ -29,6 +29,10 @@ export class UnfinishedVideos {
     return this.#ordered.length
   }
 
+  has(id: string): boolean {
+    return this.#byId.has(id)
+  }
+
   /** Adds a video, or moves it to where it belongs now. */
   put(video: Unfinished): void {
     this.remove(video.id)

@@ -14,13 +14,14 @@ export function videoLister(client: Client): VideoLister {
   const unfinished = unfinishedPhases.map((each) => `'${each}'`).join(', ')
   return {
     unfinished: () => list(client, `${ofOpenVideos} AND ${phase} IN (${unfinished})`),
-    changedSince(time) {
-      const since = `'${new Date(time).toISOString()}'`
-      // A workflow that an operator terminated changed nothing of its own: its closing tells.
-      return list(client, `${ofVideos} AND (${changedAt} >= ${since} OR CloseTime >= ${since})`)
-    },
+    changedSince: (time) => list(client, `${ofVideos} AND ${changedAt} >= ${at(time)}`),
+    // A workflow that an operator terminated changed nothing of its own: its closing tells. Asked for apart: with an OR of the two
+    // the server's SQLite reads every video that there is (13 ms in place of 1.5 with 3,000).
+    closedSince: (time) => list(client, `${ofVideos} AND CloseTime >= ${at(time)}`),
   }
 }
+
+const at = (time: number): string => `'${new Date(time).toISOString()}'`
 
 async function* list(client: Client, query: string): AsyncIterable<Listed> {
   const executions = client.workflow.list({ query, pageSize })[Symbol.asyncIterator]()

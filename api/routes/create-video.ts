@@ -36,10 +36,8 @@ function handler(parts: ApiParts): RequestHandler {
     const repetition = repetitionOf(req)
     const gone = whenClientLeaves(res)
     using upload = await uploads.take(clientAddress(req, trusted), gone)
-    // Before gigabytes are taken in for nothing.
-    await readiness.requireForUpload()
-    // Whoever is accepted is told his place in the queue.
-    await askTemporalOnce(() => queue.videos())
+    // Before gigabytes are taken in for nothing. Whoever is accepted is told his place in the queue.
+    await Promise.all([readiness.requireForUpload(), askTemporalOnce(() => queue.videos())])
     tellToSend(req, res)
 
     const id = newVideoId()

@@ -30,7 +30,12 @@ export async function connectWorker(settings: TemporalAddress): Promise<Temporal
 /** The native client waits without end for a server that takes the connection and says nothing. */
 async function connectInTime(address: string): Promise<NativeConnection> {
   const over = new AbortController()
-  const connecting = NativeConnection.connect({ address, tls: false })
+  const connecting = NativeConnection.connect({
+    address,
+    tls: false,
+    // Messages of some KB in one network: squeezing them costs both sides more than it saves.
+    grpcCompression: { codec: 'none' },
+  })
   const late = sleep(connectMs, undefined, { signal: over.signal }).then(() => {
     connecting.then((connection) => connection.close()).catch(() => undefined)
     throw new Error(`no answer within ${connectMs / 1000} s`)

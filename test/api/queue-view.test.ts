@@ -159,30 +159,40 @@ test('a video being rendered is estimated from its own measured seconds', () => 
 class FakeLister implements VideoLister {
   all: Listed[] = []
   changed: Listed[] = []
-  asked: (number | 'all')[] = []
+  closed: Listed[] = []
+  asked: (number | 'all' | `closed since ${number}`)[] = []
   isAway = false
+  /** Lists are answered only when this has come. */
+  answers: Promise<void> = Promise.resolve()
 
   unfinished(): AsyncIterable<Listed> {
-    return this.#answer('all', this.all)
+    return this.#answer('all', () => this.all)
   }
 
   changedSince(time: number): AsyncIterable<Listed> {
-    return this.#answer(time, this.changed)
+    return this.#answer(time, () => this.changed)
   }
 
-  async *#answer(asked: number | 'all', listed: Listed[]): AsyncIterable<Listed> {
-    await Promise.resolve()
+  closedSince(time: number): AsyncIterable<Listed> {
+    return this.#answer(`closed since ${time}`, () => this.closed)
+  }
+
+  async *#answer(asked: FakeLister['asked'][number], listed: () => Listed[]): AsyncIterable<Listed> {
     this.asked.push(asked)
+    await this.answers
     if (this.isAway) throw new Error('away')
-    yield* listed
+    yield* listed()
   }
 }
 
-test('the queue is listed once, then kept up by one delta a second with ten seconds of overlap, only while asked', async () => {
+/** Until what was begun in the background has been done. */
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+test('the queue is listed once, then kept up by a small delta a second and by one of ten seconds every five', async () => {
   const lister = new FakeLister()
   const clock = { now: 100_000 }
   lister.all = [{ id: 'v1', unfinished: video('v1') }]
-  const view = new QueueView(lister, log, () => clock.now)
+  using view = new QueueView(lister, log, () => clock.now)
   assert.deepEqual(lister.asked, [])
   const [first] = await Promise.all([view.videos(), view.videos(), view.videos()])
   assert.equal(first.size, 1)
@@ -195,19 +205,49 @@ test('the queue is listed once, then kept up by one delta a second with ten seco
     { id: 'v2', unfinished: video('v2', { phase: 'processing' }) },
   ]
   await Promise.all([view.videos(), view.videos()])
-  assert.deepEqual(lister.asked, ['all', 90_000])
-  const now = await view.videos()
+  await settled()
+  assert.deepEqual(lister.asked, ['all', 99_000])
   assert.deepEqual(
-    now.processing().map(({ id }) => id),
+    (await view.videos()).processing().map(({ id }) => id),
     ['v2'],
   )
-  assert.equal(now.size, 1)
+  // Written late into Temporal's lists: the next small delta no longer looks so far back.
+  for (const now of [102_000, 103_000, 104_000]) {
+    clock.now = now
+    await view.videos()
+    await settled()
+  }
+  clock.now = 105_000
+  lister.closed = [{ id: 'v2', unfinished: undefined }]
+  await view.videos()
+  await settled()
+  assert.deepEqual(lister.asked.slice(2), [100_000, 101_000, 102_000, 90_000, 'closed since 90000'])
+  assert.equal((await view.videos()).size, 0)
+})
+
+test('nobody waits for a delta but who comes after a silence of two seconds', async () => {
+  const lister = new FakeLister()
+  const clock = { now: 100_000 }
+  using view = new QueueView(lister, log, () => clock.now)
+  await view.videos()
+  let answer = () => {}
+  lister.answers = new Promise((resolve) => {
+    answer = resolve
+  })
+  lister.changed = [{ id: 'v1', unfinished: video('v1') }]
+  clock.now += 1_999
+  assert.equal((await view.videos()).size, 0) // asked for, not waited for
+  assert.deepEqual(lister.asked, ['all', 99_000])
+  clock.now += 1
+  const late = view.videos()
+  answer()
+  assert.equal((await late).size, 1)
 })
 
 test('own starts and deletes show at once, and no late list undoes a delete', async () => {
   const lister = new FakeLister()
   const clock = { now: 100_000 }
-  const view = new QueueView(lister, log, () => clock.now)
+  using view = new QueueView(lister, log, () => clock.now)
   view.started(video('v7'))
   assert.equal((await view.videos()).ahead(video('v8')), 1)
   view.removed('v7')
@@ -219,7 +259,7 @@ test('own starts and deletes show at once, and no late list undoes a delete', as
 test('with Temporal’s lists away the queue is shown as last known, and refused if nothing is known', async () => {
   const lister = new FakeLister()
   const clock = { now: 0 }
-  const view = new QueueView(lister, log, () => clock.now)
+  using view = new QueueView(lister, log, () => clock.now)
   lister.isAway = true
   await assert.rejects(view.videos(), /away/)
   lister.isAway = false

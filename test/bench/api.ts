@@ -1,124 +1,158 @@
 import type { Client } from '@temporalio/client'
-import { Worker } from '@temporalio/worker'
 import sharp from 'sharp'
 import type { Stack } from '../../infra/local/stack/stack.js'
 import { connectTemporal } from '../../infra/temporal/temporal.js'
-import { connectWorker } from '../../infra/temporal/temporal-worker.js'
-import { queues } from '../../workflows/names.js'
 import type { Order } from '../../workflows/order.js'
-import type { Prepared } from '../../workflows/video/video-activities.js'
-import { submit, toneWav } from './client.js'
-import { startBenchVideo } from './order.js'
-import { percentile, type Row, ratePerSecond } from './report.js'
+import { startedOrder } from '../support/started-order.js'
+import { type BenchFile, submit, toneWav } from './client.js'
+import { type Cpu, cpuOf, cpuPerOrder, sum, untilQuiet } from './cpu.js'
+import { startVideoLike } from './order.js'
+import { percentile, printTable, type Row, ratePerSecond } from './report.js'
 
 const width = 8
 const measureMs = 6_000
-const backlog = 3_000
+const backlogs = [0, 800, 3_000] as const
+/** A queue that no worker serves: its videos stay as they are. */
+const unserved = 'bench'
 
-/** Submit against a bare start, and status of one id and of random ones, each at 0 and at 3,000 queued. */
+/** What POSTs took, beside bare starts of the same minute. */
+type Submits = { bare: number; rate: number; alone: number[]; cpu: { alone: Cpu; many: Cpu } }
+type Reads = { one: number; any: number }
+
+/**
+ * Orders of a usual size (a picture of 370 KB, a voice of 96 KB) against bare starts of the same workflow, and status of one id and of
+ * random ones, with 0, 800 and 3,000 videos queued just before. CPU is that of all processes, until nothing is left to do.
+ */
 export async function benchApi(stack: Stack): Promise<Row[]> {
-  // Videos shall stay queued: no media tools and no node, and a preparation that takes no time.
-  for (const [part, pid] of Object.entries(stack.pids())) if (/^(media|node)/.test(part)) process.kill(pid, 'SIGSTOP')
-  const settings = { TEMPORAL_ADDRESS: stack.temporalAddress, TEMPORAL_NAMESPACE: stack.namespace }
-  await using temporal = await connectTemporal(settings)
-  await using forWorker = await connectWorker(settings)
-  const prepare = async (order: Order): Promise<Prepared> => ({ reference: order.reference, voices: order.voices })
-  const worker = await Worker.create({
-    connection: forWorker.connection,
-    namespace: stack.namespace,
-    taskQueue: queues.media,
-    activities: { prepare },
+  await using temporal = await connectTemporal({
+    TEMPORAL_ADDRESS: stack.temporalAddress,
+    TEMPORAL_NAMESPACE: stack.namespace,
   })
-  return await worker.runUntil(measure(stack, temporal.client))
-}
-
-async function measure({ apiUrl }: Stack, client: Client): Promise<Row[]> {
-  // Small, so that what is measured is the way of a request and not the decoding of its picture.
-  const small = await sharp('examples/single/ref_image.png').resize(320, 320).png().toBuffer()
-  const picture = { name: 'p.png', bytes: Uint8Array.from(small) }
-  const voice = toneWav(1)
-  const get = (id: string) => fetch(`${apiUrl}/v1/videos/${id}`).then((response) => response.arrayBuffer())
+  const { client } = temporal
+  // Videos shall stay queued: nodes stand still.
+  for (const [part, pid] of Object.entries(stack.pids())) if (/^(node|runner)/.test(part)) process.kill(pid, 'SIGSTOP')
+  const files = { picture: await usualPicture(), voice: toneWav(3) }
+  // What the API makes of these files: bare starts are of the same order.
+  const order = await startedOrder(client, await submit(stack.apiUrl, files.picture, files.voice))
   const ids: string[] = []
-  // Known videos that are not in the queue: no worker serves their task queue.
-  for (let n = 0; n < 100; n++) ids.push(await startBenchVideo(client, { phase: 'completed' }, 'bench'))
-  const random = () => ids[Math.floor(Math.random() * ids.length)] ?? ''
+  for (let n = 0; n < 100; n++)
+    ids.push(await startVideoLike(client, order, { memo: { phase: 'completed' }, taskQueue: unserved }))
 
-  const status = async () => ({
-    one: await ratePerSecond(width, measureMs, () => get(ids[0] ?? '')),
-    any: await ratePerSecond(width, measureMs, () => get(random())),
-  })
-  const submits = async () => {
-    const rates = { bare: [] as number[], post: [] as number[] }
-    for (let round = 0; round < 3; round++) {
-      rates.bare.push(await ratePerSecond(width, measureMs / 2, () => startBenchVideo(client)))
-      rates.post.push(await ratePerSecond(width, measureMs / 2, () => submit(apiUrl, picture, voice)))
-    }
-    return { bare: percentile(rates.bare, 0.5), post: percentile(rates.post, 0.5) }
+  const submits: Submits[] = []
+  const reads: Reads[] = []
+  for (const backlog of backlogs) {
+    await untilQuiet(stack)
+    reads.push(await measureReads(stack, ids))
+    await fill(client, order, backlog)
+    submits.push(await measureSubmits(stack, { client, order, files }))
   }
-
-  await get(random())
-  const statusEmpty = await status()
-  const submitEmpty = await submits()
-  let queued = (await client.workflow.count(`VideoPhase = 'queued'`)).count
-  while (queued < backlog) {
-    await Promise.all(Array.from({ length: 20 }, () => startBenchVideo(client)))
-    queued += 20
-  }
-  await settled(client)
-  const statusFull = await status()
-  const submitFull = await submits()
-
-  const drop = (full: number, empty: number) => ({ value: full, ratio: full / empty })
-  return [
-    {
-      what: 'POST /v1/videos, none queued at first',
-      value: submitEmpty.post,
-      unit: '/s',
-      baseline: { what: 'bare workflow.start', value: submitEmpty.bare },
-      ratio: submitEmpty.post / submitEmpty.bare,
-      wanted: '≥ 0.5',
-    },
-    {
-      what: `POST /v1/videos, ${backlog} queued`,
-      ...drop(submitFull.post, submitEmpty.post),
-      unit: '/s',
-      baseline: { what: 'none queued', value: submitEmpty.post },
-      wanted: '≥ 0.9',
-    },
-    {
-      what: `bare workflow.start, ${backlog} queued`,
-      ...drop(submitFull.bare, submitEmpty.bare),
-      unit: '/s',
-      baseline: { what: 'none queued', value: submitEmpty.bare },
-    },
-    {
-      what: `GET of one id, ${backlog} queued`,
-      ...drop(statusFull.one, statusEmpty.one),
-      unit: '/s',
-      baseline: { what: 'none queued', value: statusEmpty.one },
-      wanted: '≥ 0.9',
-    },
-    {
-      what: `GET of random ids, ${backlog} queued`,
-      ...drop(statusFull.any, statusEmpty.any),
-      unit: '/s',
-      baseline: { what: 'none queued', value: statusEmpty.any },
-      wanted: '≥ 0.9',
-    },
-  ]
+  printCpu(submits)
+  return rowsOf(submits, reads)
 }
 
-/** Until the workflow worker has nothing to do: what is measured next shall not share the machine with it. */
-async function settled(client: Client): Promise<void> {
-  for (;;) {
-    const { stats } = await client.connection.workflowService.describeTaskQueue({
-      namespace: client.options.namespace,
-      taskQueue: { name: queues.videos },
-      taskQueueType: 1,
-      reportStats: true,
-    })
-    if (Number(stats?.approximateBacklogCount ?? 0) === 0) break
-    await new Promise((resolve) => setTimeout(resolve, 500))
+/** 832 x 480, as people send them; softened to the size of a photograph's PNG of that shape. */
+async function usualPicture(): Promise<BenchFile> {
+  const bytes = await sharp('examples/single/ref_image.png').resize(832, 480).blur(0.7).png().toBuffer()
+  return { name: 'p.png', bytes: Uint8Array.from(bytes) }
+}
+
+type Files = { picture: BenchFile; voice: BenchFile }
+
+async function measureSubmits(
+  stack: Stack,
+  { client, order, files }: { client: Client; order: Order; files: Files },
+): Promise<Submits> {
+  const times: number[] = []
+  const post = async () => {
+    const began = performance.now()
+    await submit(stack.apiUrl, files.picture, files.voice)
+    times.push(performance.now() - began)
   }
-  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  // Submits first: whoever has just queued thousands finds them in the way, if anybody does.
+  const counted = async (clients: number) => {
+    times.length = 0
+    const before = cpuOf(stack)
+    const rate = await ratePerSecond(clients, measureMs, post)
+    await untilQuiet(stack)
+    return { rate, times: [...times], cpu: cpuPerOrder(before, cpuOf(stack), times.length) }
+  }
+  const many = await counted(width)
+  const alone = await counted(1)
+  const bare = await ratePerSecond(width, measureMs, () => startVideoLike(client, order))
+  await untilQuiet(stack)
+  return { bare, rate: many.rate, alone: alone.times, cpu: { alone: alone.cpu, many: many.cpu } }
+}
+
+async function measureReads({ apiUrl }: Stack, ids: readonly string[]): Promise<Reads> {
+  const get = (id = '') => fetch(`${apiUrl}/v1/videos/${id}`).then((response) => response.arrayBuffer())
+  await get(ids[0])
+  return {
+    one: await ratePerSecond(width, measureMs, () => get(ids[0])),
+    any: await ratePerSecond(width, measureMs, () => get(ids[Math.floor(Math.random() * ids.length)])),
+  }
+}
+
+/** Until so many wait. */
+async function fill(client: Client, order: Order, backlog: number): Promise<void> {
+  let { count: queued } = await client.workflow.count(`VideoPhase = 'queued'`)
+  for (; queued < backlog; queued += 20) {
+    await Promise.all(Array.from({ length: 20 }, () => startVideoLike(client, order, { taskQueue: unserved })))
+  }
+}
+
+/** Milliseconds of CPU an order, by process. */
+function printCpu(submits: readonly Submits[]): void {
+  const columns = submits.flatMap(({ cpu }, i) => [
+    { name: `${width} clients, ${backlogs[i]} queued`, cpu: cpu.many },
+    { name: `alone, ${backlogs[i]} queued`, cpu: cpu.alone },
+  ])
+  const parts = [...new Set(columns.flatMap(({ cpu }) => Object.keys(cpu)))].sort()
+  const row = (part: string, of: (cpu: Cpu) => number) => [part, ...columns.map(({ cpu }) => of(cpu).toFixed(1))]
+  printTable([
+    ['CPU ms an order', ...columns.map(({ name }) => name)],
+    ...parts.map((part) => row(part, (cpu) => cpu[part] ?? 0)),
+    row('all', sum),
+  ])
+  console.log('')
+}
+
+function rowsOf(submits: readonly Submits[], reads: readonly Reads[]): Row[] {
+  const [empty] = submits
+  const [fewest] = reads
+  if (empty === undefined || fewest === undefined) throw new Error('nothing was measured')
+  const drop = (of: number, first: number) => ({
+    value: of,
+    unit: '/s',
+    baseline: { what: 'none queued', value: first },
+    ratio: of / first,
+  })
+  return submits.flatMap(({ bare, rate, alone, cpu }, i): Row[] => {
+    const queued = `${backlogs[i]} queued`
+    const read = reads[i] ?? fewest
+    return [
+      {
+        what: `POST /v1/videos, ${width} clients, ${queued}`,
+        ...{ value: rate, unit: '/s', baseline: { what: 'bare workflow.start', value: bare }, ratio: rate / bare },
+        wanted: '≥ 0.3',
+      },
+      {
+        what: `CPU an order, ${width} clients, ${queued}`,
+        value: sum(cpu.many),
+        unit: 'ms',
+        parts: cpu.many,
+        wanted: '≤ 130',
+      },
+      { what: `POST /v1/videos, alone, ${queued}, p50`, value: percentile(alone, 0.5), unit: 'ms', wanted: '≤ 80' },
+      { what: `POST /v1/videos, alone, ${queued}, p90`, value: percentile(alone, 0.9), unit: 'ms' },
+      { what: `CPU an order, alone, ${queued}`, value: sum(cpu.alone), unit: 'ms', parts: cpu.alone },
+      ...(i === 0
+        ? []
+        : [
+            { what: `POST /v1/videos, ${width} clients, ${queued}`, ...drop(rate, empty.rate), wanted: '≥ 0.9' },
+            { what: `bare workflow.start, ${queued}`, ...drop(bare, empty.bare) },
+            { what: `GET of one id, ${queued}`, ...drop(read.one, fewest.one), wanted: '≥ 0.9' },
+            { what: `GET of random ids, ${queued}`, ...drop(read.any, fewest.any), wanted: '≥ 0.9' },
+          ]),
+    ]
+  })
 }

@@ -7,6 +7,8 @@ export type Row = {
   /** value / baseline, or the reverse where smaller is better; `wanted` as the issue words it. */
   ratio?: number
   wanted?: string
+  /** What the value is made of, in its unit. */
+  parts?: Record<string, number>
 }
 
 /** The value below which a share of the measurements lies (nearest rank). */
@@ -26,7 +28,12 @@ export function report(bench: string, rows: readonly Row[]): void {
     ratio === undefined ? '' : ratio.toFixed(2),
     wanted ?? '',
   ])
-  const table = [['what', 'measured', 'baseline', 'ratio', 'wanted'], ...cells]
+  printTable([['what', 'measured', 'baseline', 'ratio', 'wanted'], ...cells])
+  console.log(JSON.stringify({ bench, at: new Date().toISOString(), rows }))
+}
+
+/** Columns as wide as their widest cell. */
+export function printTable(table: readonly string[][]): void {
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? []
   for (const row of table)
     console.log(
@@ -35,7 +42,6 @@ export function report(bench: string, rows: readonly Row[]): void {
         .join('  ')
         .trimEnd(),
     )
-  console.log(JSON.stringify({ bench, at: new Date().toISOString(), rows }))
 }
 
 function shown(value: number): string {

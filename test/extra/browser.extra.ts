@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
-import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
+import { connectTemporal } from '../../infra/temporal/temporal.js'
 import { onPath } from '../../infra/local/setup/parts.mjs'
-import { objectKeys } from '../../workflows/object-keys.js'
+import { startedOrder } from '../support/started-order.js'
 import { testStack } from '../support/test-stack.js'
 import { until } from '../support/until.js'
 
 // The docs page as somebody uses it, in the Chromium of this machine, on the real stack.
-const { apiUrl, s3, examplesDir } = testStack()
+const { apiUrl, temporalAddress, namespace, examplesDir } = testStack()
 const executablePath = process.env['CHROMIUM_PATH'] ?? onPath('chromium') ?? onPath('chromium-browser')
 const skip =
   executablePath === undefined && 'there is no Chromium: apt-get install chromium, or name one in CHROMIUM_PATH'
@@ -100,10 +100,10 @@ async function openDocs(url: string): Promise<Docs> {
 const choose = (field: Locator, index: number, file: string) =>
   field.locator('input[type=file]').nth(index).setInputFiles(file)
 
-/** The order as it was stored, as JSON; its video is then taken back. */
+/** The order as it was started, as JSON; its video is then taken back. */
 async function takeBack(id: string): Promise<string> {
-  await using store = await connectObjectStore(s3)
-  const order = String(await store.read(objectKeys.order(id)))
+  await using temporal = await connectTemporal({ TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: namespace })
+  const order = JSON.stringify(await startedOrder(temporal.client, id))
   await fetch(`${apiUrl}/v1/videos/${id}/cancel`, { method: 'POST' })
   await until('the video is deleted', async () => {
     return (await fetch(`${apiUrl}/v1/videos/${id}`, { method: 'DELETE' })).status === 404

@@ -3,17 +3,16 @@ import { copyFileSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
+import { connectTemporal } from '../../infra/temporal/temporal.js'
 import { onPath } from '../../infra/local/setup/parts.mjs'
 import { root } from '../../infra/local/setup/root.mjs'
-import { objectKeys } from '../../workflows/object-keys.js'
-import type { Order } from '../../workflows/order.js'
 import { nodeModulesOf, output, pythonWith, requirementsIn } from '../support/client-tools.js'
 import { inspectFile } from '../support/finished-file.js'
+import { startedOrder } from '../support/started-order.js'
 import { testStack } from '../support/test-stack.js'
 
 // The programs of examples/clients, each with the client that its generator makes of this service's own document.
-const { apiUrl, s3, examplesDir } = testStack()
+const { apiUrl, temporalAddress, namespace, examplesDir } = testStack()
 const document = `${apiUrl}/openapi.json`
 const programs = join(root, 'examples/clients')
 const single = [join(examplesDir, 'single/ref_image.png'), join(examplesDir, 'single/1.wav')] as const
@@ -30,8 +29,8 @@ function workFolder(program: string): string {
 /** The video is there, and was rendered with the preset's steps: the client sent no default of its own. */
 async function assertIsTurbo(id: string, path: string, voices: number): Promise<void> {
   assert.ok(inspectFile(path).frames > 24)
-  await using store = await connectObjectStore(s3)
-  const order = JSON.parse(String(await store.read(objectKeys.order(id)))) as Order
+  await using temporal = await connectTemporal({ TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: namespace })
+  const order = await startedOrder(temporal.client, id)
   assert.deepEqual([order.parameters.preset, order.parameters.steps], ['turbo', 4])
   assert.equal(order.voices.length, voices)
 }

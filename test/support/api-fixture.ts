@@ -95,7 +95,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
     trusted: new TrustedProxies([]),
     allowedHosts: [],
     reader: new VideoReader(client),
-    queue: new QueueView({ unfinished: nothing, changedSince: nothing }, log),
+    queue: new QueueView({ unfinished: nothing, changedSince: nothing, closedSince: nothing }, log),
     nodes,
     retentionDays: 30,
     model: 'InfiniteTalk-demo',

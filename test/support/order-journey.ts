@@ -1,7 +1,7 @@
 /**
  * What becomes of orders on their whole way: `node dist/test/support/order-journey.js '[{"steps": "7"}, …]'`, each the text fields of a form.
  *
- * A form is posted to the API, whose bucket then holds order.json; the node worker's code submits that order to a runner over gRPC;
+ * A form is posted to the API, which starts a workflow with its order; the node worker's code submits that order to a runner over gRPC;
  * its ranks, which are played, keep what they are told to render; and the Python of the real ranks reads it. Prints a JSON
  * array: of each form the ranks' `order`, and the `sampling` that a step takes of it.
  */
@@ -11,7 +11,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runnerOrder } from '../../activities/render/runner-order.js'
 import { root } from '../../infra/local/setup/root.mjs'
-import { objectKeys } from '../../workflows/object-keys.js'
 import type { Order } from '../../workflows/order.js'
 import { startTestApi } from './api-fixture.js'
 import { orderForm, postOrder } from './api-orders.js'
@@ -28,7 +27,7 @@ await untilIdle(runner.client)
 for (const fields of forms) {
   const { status, body } = await postOrder(api.url, orderForm(fields))
   if (status !== 200) throw new Error(JSON.stringify(body))
-  const order = JSON.parse(String(await api.store.read(objectKeys.order(body.id)))) as Order
+  const order = api.started.find((video) => video.id === body.id)?.options.args[0].order as Order
   const prepared = { reference: order.reference, voices: order.voices }
   const job = { jobId: body.id as string, generation: 1 }
   await runner.client.submit(runnerOrder({ order, prepared, generation: 1 }, 0), twoFiles())
