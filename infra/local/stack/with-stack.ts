@@ -23,9 +23,16 @@ export async function withStack(
     await use(stack, signal)
   } catch (error) {
     if (signal.aborted && (error instanceof StartAborted || isAbort(error))) return
-    process.exitCode = error instanceof BadSettings || error instanceof PartRefused ? 2 : 1
-    console.error(isForPeople(error) ? `\n${error.message}` : error)
+    const { code, printed } = ending(error)
+    process.exitCode = code
+    console.error(printed)
   }
+}
+
+/** What a failure ends the program with: its exit code, and what is printed. */
+export function ending(error: unknown): { code: 1 | 2; printed: unknown } {
+  const code = error instanceof BadSettings || error instanceof PartRefused ? 2 : 1
+  return { code, printed: isForPeople(error) ? `\n${error.message}` : error }
 }
 
 function isForPeople(error: unknown): error is Error {
