@@ -237,7 +237,7 @@ def test_a_rank_that_fails_says_why_and_ends_the_group(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rendering", [False, True])
 def test_ranks_leave_when_the_runner_hangs_up(tmp_path: Path, rendering: bool) -> None:
-    with RankGroup(2) as group:
+    with RankGroup(2, by_command=not rendering) as group:  # once with the exit of the program itself
         group.until("ready")
         if rendering:
             said = order(frames=200, **LONG)

@@ -6,7 +6,7 @@ import { NodeDrain } from '../../activities/node/node-drain.js'
 import type { Job, JobRef } from '../../gaudi-runner/client/runner-client.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import { until } from '../support/until.js'
-import { MemoryObjectStore } from '../support/memory-object-store.js'
+import { MemoryObjectStore } from '../support/faults/memory-object-store.js'
 
 const job: JobRef = { jobId: 'video_1', generation: 1 }
 

@@ -9,7 +9,7 @@ import { errorSchema } from '../../api/openapi/openapi.js'
 import { createLog } from '../../infra/program/log.js'
 import { ownVersion } from '../../infra/program/version.js'
 import { LingeringClose } from '../../api/http/lingering-close.js'
-import { startTestApi, type TestApi } from '../support/api-fixture.js'
+import { startTestApi, type TestApi } from '../support/api/api-fixture.js'
 import { parseStrictly } from '../support/strict-json.js'
 
 type Answer = { status: number; headers: Record<string, unknown>; type: string | undefined; message: string }

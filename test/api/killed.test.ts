@@ -9,9 +9,9 @@ import { readinessSchema } from '../../api/openapi/service-schemas.js'
 import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
 import { connectTemporal } from '../../infra/temporal/temporal.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { orderForm, postOrder } from '../support/api-orders.js'
-import { startApiProcess } from '../support/api-process.js'
-import { type Fault, faultProxy } from '../support/fault-proxy.js'
+import { orderForm, postOrder } from '../support/api/api-orders.js'
+import { startApiProcess } from '../support/api/api-process.js'
+import { type Fault, faultProxy } from '../support/faults/fault-proxy.js'
 import { ownBucket } from '../support/own-bucket.js'
 import { testStack } from '../support/test-stack.js'
 
@@ -25,7 +25,10 @@ const temporal = await connectTemporal({
   TEMPORAL_ADDRESS: stack.temporalAddress,
   TEMPORAL_NAMESPACE: stack.namespace,
 })
+/** The API that those who come back after a crash meet. */
+const other = await startApiProcess(stack, settings)
 after(async () => {
+  await other[Symbol.asyncDispose]()
   for (const id of await storedVideos()) {
     await temporal.client.workflow
       .getHandle(id)
@@ -81,7 +84,6 @@ for (const [when, write, fault] of [
     const left = (await storedVideos()).filter((id) => !earlier.includes(id))
     for (const id of left) assert.equal(await isStarted(id), false)
 
-    await using other = await startApiProcess(stack, settings)
     const [first, second] = await Promise.all([1, 2].map(() => postOrder(other.url, orderForm(), headers)))
     assert.deepEqual([first?.status, second?.status, first?.body.id], [200, 200, second?.body.id])
     const isClaimed = write === toClaim && fault === 'lose-answer'

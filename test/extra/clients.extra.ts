@@ -7,7 +7,7 @@ import { connectTemporal } from '../../infra/temporal/temporal.js'
 import { onPath } from '../../infra/local/setup/parts.mjs'
 import { root } from '../../infra/local/setup/root.mjs'
 import { nodeModulesOf, output, pythonWith, requirementsIn } from '../support/client-tools.js'
-import { inspectFile } from '../support/finished-file.js'
+import { inspectFile } from '../support/api/finished-file.js'
 import { startedOrder } from '../support/started-order.js'
 import { testStack } from '../support/test-stack.js'
 

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { ChannelCredentials, type ServiceError, status } from '@grpc/grpc-js'
 import { DamagedArtifact, RunnerCallFailed } from '../../gaudi-runner/client/runner-client.js'
 import { loadRunnerProto } from '../../gaudi-runner/contract/runner-proto.js'
-import { aFile, anOrder, eventsOf, startLocalRunner, twoFiles, untilIdle } from '../support/local-runner.js'
+import { aFile, anOrder, eventsOf, startLocalRunner, twoFiles, untilIdle } from '../support/runner/local-runner.js'
 import { until } from '../support/until.js'
 
 const job = { jobId: 'video_1', generation: 1 }

@@ -13,7 +13,7 @@ import {
   startLocalRunner,
   twoFiles,
   untilIdle,
-} from '../support/local-runner.js'
+} from '../support/runner/local-runner.js'
 import { until } from '../support/until.js'
 
 const job = { jobId: 'video_1', generation: 1 }

@@ -1,6 +1,10 @@
-/** `npm start` with real processes: however npm or the stack is told to leave, nothing of it stays. Without ranks, which the runner's tests end. */
+/**
+ * `npm start` with real processes: however npm or the stack is told to leave, nothing of it stays. Without ranks, which the
+ * runner's tests end; and with servers of its own only where they tell something: they take half of the start.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -10,6 +14,8 @@ import test, { type TestContext } from 'node:test'
 import { root } from '../../infra/local/setup/root.mjs'
 import { freePorts } from '../../infra/local/stack/stack-settings.js'
 import { processesOf } from '../run/leftovers.js'
+import { ownBucket } from '../support/own-bucket.js'
+import { testStack } from '../support/test-stack.js'
 import { until } from '../support/until.js'
 
 const skip = process.platform !== 'linux' && 'processes are counted in /proc'
@@ -27,10 +33,23 @@ type Started = {
   apiPort: number
 }
 
-async function npmStart(context: TestContext, command = ['npm', 'start']): Promise<Started> {
+const stack = testStack()
+/** Servers of this run, with a bucket and a namespace apart from its other tests'. */
+const servers = {
+  ...(await ownBucket(stack, 'npm')),
+  TEMPORAL_ADDRESS: stack.temporalAddress,
+  TEMPORAL_NAMESPACE: `npm-${randomUUID()}`,
+  TEMPORAL_CREATE_NAMESPACE: 'true',
+}
+
+async function npmStart(
+  context: TestContext,
+  { command = ['npm', 'start'], ownServers = false }: { command?: string[]; ownServers?: boolean } = {},
+): Promise<Started> {
   const dataDir = mkdtempSync(join(tmpdir(), 'text2video-npm-'))
   const { S3_ENDPOINT: _s3, TEMPORAL_ADDRESS: _temporal, _: _started, ...inherited } = process.env
-  const env = { ...inherited, ...freePorts, DATA_DIR: dataDir, RUNNER_ADDRESS: '127.0.0.1:1' }
+  const elsewhere = ownServers ? {} : servers
+  const env = { ...inherited, ...freePorts, ...elsewhere, DATA_DIR: dataDir, RUNNER_ADDRESS: '127.0.0.1:1' }
   const [program = '', ...args] = command
   const child = spawn(program, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
@@ -58,19 +77,20 @@ async function nothingIsLeft({ processes, apiPort }: Started): Promise<void> {
   await until('its port is closed', async () => !(await isOpen(apiPort)), { deadlineMs: goneMs })
 }
 
+/** With servers of its own: asked by npm alone, killed, and by Ctrl-C, which the servers are sent as well. */
 const cases = [
-  ['SIGTERM', 'npm'],
-  ['SIGINT', 'npm'],
-  ['SIGHUP', 'npm'],
-  ['SIGKILL', 'npm'],
-  ['SIGTERM', 'the whole group'],
-  ['SIGINT', 'the whole group'],
-  ['SIGHUP', 'the whole group'],
+  ['SIGTERM', 'npm', true],
+  ['SIGINT', 'npm', false],
+  ['SIGHUP', 'npm', false],
+  ['SIGKILL', 'npm', true],
+  ['SIGTERM', 'the whole group', false],
+  ['SIGINT', 'the whole group', true],
+  ['SIGHUP', 'the whole group', false],
 ] as const
 
-for (const [signal, whom] of cases) {
+for (const [signal, whom, ownServers] of cases) {
   test(`${signal} to ${whom} ends the stack in order, asked once, and nothing is left`, { skip }, async (context) => {
-    const started = await npmStart(context)
+    const started = await npmStart(context, { ownServers })
     assert.equal(started.processes().length > 5, true)
     process.kill(whom === 'npm' ? started.group : -started.group, signal)
     await nothingIsLeft(started)
@@ -97,7 +117,7 @@ test('asked again after a second, it ends at once', { skip }, async (context) =>
 })
 
 test('under nohup a hang-up ends neither the shell that is left nor the stack', { skip }, async (context) => {
-  const started = await npmStart(context, ['bash', '-c', 'nohup npm start & sleep 0.5; exit'])
+  const started = await npmStart(context, { command: ['bash', '-c', 'nohup npm start & sleep 0.5; exit'] })
   assert.equal(started.child.exitCode, 0, 'the shell has gone')
   process.kill(-started.group, 'SIGHUP')
   await until('npm, which is Node, has gone', () => !started.processes().some((line) => /npm start/.test(line)))
@@ -109,7 +129,7 @@ test('under nohup a hang-up ends neither the shell that is left nor the stack', 
 })
 
 test('in a session of its own it outlives its shell', { skip }, async (context) => {
-  const started = await npmStart(context, ['sh', '-c', 'setsid npm start & sleep 0.5; exit'])
+  const started = await npmStart(context, { command: ['sh', '-c', 'setsid npm start & sleep 0.5; exit'] })
   assert.equal(started.child.exitCode, 0, 'the shell has gone')
   assert.throws(() => process.kill(-started.group, 'SIGHUP'), { code: 'ESRCH' })
   assert.equal(await isOpen(started.apiPort), true)

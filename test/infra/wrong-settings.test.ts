@@ -4,8 +4,16 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test from 'node:test'
+import test, { type TestContext } from 'node:test'
 import { parts } from '../../infra/local/setup/parts.mjs'
+import { startStack } from '../../infra/local/stack/stack.js'
+import { freePorts } from '../../infra/local/stack/stack-settings.js'
+import { showNothing } from '../../infra/local/supervisor/terminal.js'
+import { ending } from '../../infra/local/stack/with-stack.js'
+import { readSettings, s3Settings, temporalSettings } from '../../infra/program/settings.js'
+import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
+import { connectTemporal, requireNamespace } from '../../infra/temporal/temporal.js'
+import { connectWorker } from '../../infra/temporal/temporal-worker.js'
 import { outsideServers as servers, runProgram as run } from '../support/run-program.js'
 import { testStack } from '../support/test-stack.js'
 
@@ -15,6 +23,33 @@ const nobody = '127.0.0.1:1'
 
 const start = 'infra/local/start.js'
 const ready = '"event":"ready"'
+
+/** The start of a stack in this process, which ends `npm start` as `ending` says; a folder that nothing is written to afterwards. */
+async function startHere(context: TestContext, settings: NodeJS.ProcessEnv): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'text2video-settings-'))
+  context.after(() => rmSync(dir, { recursive: true, force: true }))
+  const env = { ...freePorts, DATA_DIR: join(dir, 'data'), ...settings }
+  await using _stack = await startStack({ env, show: showNothing, signal: context.signal })
+}
+
+/** What the API (`connectTemporal`) or a worker (`connectWorker`) does before anything else, in this process. */
+async function connectHere(
+  connect: typeof connectTemporal | typeof connectWorker,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const settings = readSettings(env, { ...s3Settings, ...temporalSettings })
+  await using _store = await connectObjectStore(settings)
+  await using temporal = await connect(settings)
+  await requireNamespace(temporal.connection, settings)
+}
+
+/** How what was tried here would end its program, and what that would print. */
+async function failing(tried: Promise<void>): Promise<{ code: number | null; output: string }> {
+  const error: unknown = await tried.catch((reason: unknown) => reason)
+  assert.ok(error instanceof Error, 'it is refused')
+  const { code, printed } = ending(error)
+  return { code, output: String(printed) }
+}
 
 test('npm start checks the settings of every program before it starts anything', async (context) => {
   const wrong = { VIDEO_RETENTION_DAYS: '0', DEVICE: 'tpu', LOG_LEVEL: 'verbose', MEDIA_SLOTS: 'two', RANKS: '0' }
@@ -102,27 +137,46 @@ const wrongServers: { what: string; change: NodeJS.ProcessEnv; code: 1 | 2; says
   },
 ]
 
+// A program takes 1 to 2 s of CPU to start: where several end by the same few lines, some are started and all of those lines are run here.
+
+const started = ['an S3 secret key', 'a Temporal that is away', 'a namespace']
+
 for (const { what, change, code, says } of wrongServers) {
+  const settings = { ...servers, ...change }
+
   test(`${what}, wrong, ends npm start in one line that names the setting`, async (context) => {
-    const ran = await run(context, start, { ...servers, ...change })
+    const ran = started.includes(what)
+      ? await run(context, start, settings)
+      : await failing(startHere(context, settings))
     assert.deepEqual([ran.code, ran.output.trim().split('\n').length], [code, 1], ran.output)
     assert.match(ran.output, says)
     assert.doesNotMatch(ran.output, /wrong-secret|nobodys-key/)
   })
 
   test(`${what}, wrong, ends the API with one line of its log`, async (context) => {
-    const ran = await run(context, 'api/main.js', { ...servers, ...change })
-    const last = ran.lines.at(-1)
-    assert.deepEqual([ran.code, last?.['level'], last?.['err']], [code, 'fatal', undefined], ran.output)
-    assert.match(String(last?.['msg']), says)
-    assert.doesNotMatch(ran.output, /wrong-secret|nobodys-key/)
+    if (started.includes(what)) {
+      const ran = await run(context, 'api/main.js', settings)
+      const last = ran.lines.at(-1)
+      assert.deepEqual([ran.code, last?.['level'], last?.['err']], [code, 'fatal', undefined], ran.output)
+      assert.match(String(last?.['msg']), says)
+      assert.doesNotMatch(ran.output, /wrong-secret|nobodys-key/)
+    } else {
+      const ran = await failing(connectHere(connectTemporal, settings))
+      assert.deepEqual([ran.code, ran.output.trim().split('\n').length], [code, 1], ran.output)
+      assert.match(ran.output, says)
+      assert.doesNotMatch(ran.output, /wrong-secret|nobodys-key/)
+    }
   })
 }
 
-for (const worker of ['videos', 'media', 'node']) {
+const workerProblems = ['an S3 secret key', 'a Temporal that is away', 'a Temporal that is S3', 'a namespace'].map(
+  (what) => wrongServers.find((wrong) => wrong.what === what) ?? assert.fail(what),
+)
+
+for (const [i, worker] of ['videos', 'media', 'node'].entries()) {
   test(`the ${worker} worker ends alike for a store, a Temporal and a namespace`, async (context) => {
-    for (const what of ['an S3 secret key', 'a Temporal that is away', 'a Temporal that is S3', 'a namespace']) {
-      const { change, says } = wrongServers.find((wrong) => wrong.what === what) ?? assert.fail(what)
+    // The namespace, which each looks for by itself, and one of the others, which all meet in the same lines.
+    for (const { change, says } of workerProblems.filter((_, n) => n === i || n === 3)) {
       const ran = await run(context, `activities/${worker}-worker.js`, { ...servers, ...change })
       const last = ran.lines.at(-1)
       assert.deepEqual([last?.['level'], last?.['err']], ['fatal', undefined], ran.output)
@@ -130,6 +184,12 @@ for (const worker of ['videos', 'media', 'node']) {
     }
   })
 }
+
+test('what a worker connects with ends alike for a store, a Temporal and a namespace', async () => {
+  for (const { change, says } of workerProblems) {
+    assert.match((await failing(connectHere(connectWorker, { ...servers, ...change }))).output, says)
+  }
+})
 
 test('a namespace is made when that is asked for, or by the command that is told', async (context) => {
   const asked = { ...servers, TEMPORAL_NAMESPACE: `asked-${randomUUID()}`, TEMPORAL_CREATE_NAMESPACE: 'true' }

@@ -1,9 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 
-/** Starts stacks of its own by npm, which no import tells: 100 s, of which most is waiting. */
-const startsStacks = /npm-signals\.test\.js$/
-
 /** What a test file needs: nothing but itself, runners or stacks of its own, the shared stack, or the whole machine for stacks that it kills. */
 export type Needs = 'nothing' | 'runner' | 'stack' | 'machine'
 
@@ -31,7 +28,7 @@ function needsOf(path: string, folder: string): Needs {
   const imported = [...importsOf(path)].map((file) => relative(folder, file))
   if (imported.includes('chaos/stack.js')) return 'machine'
   if (imported.includes('support/test-stack.js')) return 'stack'
-  return imported.includes('support/local-runner.js') || startsStacks.test(path) ? 'runner' : 'nothing'
+  return imported.includes('support/runner/local-runner.js') ? 'runner' : 'nothing'
 }
 
 /** Every file of ours that this one imports, and those that they import. */

@@ -19,7 +19,7 @@ import { environment } from '../../infra/local/stack/environment.js'
 import { type Stack, startStack } from '../../infra/local/stack/stack.js'
 import { freePorts } from '../../infra/local/stack/stack-settings.js'
 import { stopSignals } from '../../infra/local/stack/stop-signals.js'
-import { showNothing } from '../../infra/local/stack/terminal.js'
+import { showNothing } from '../../infra/local/supervisor/terminal.js'
 import { readLogs } from '../support/log-files.js'
 import { chooseTests, type Needs } from './choose-tests.js'
 import { processesOf } from './leftovers.js'
@@ -47,9 +47,8 @@ const pytest = everything || words.includes('python')
 
 const starting = onStack ? startStack({ env, show: showNothing, signal }) : undefined
 starting?.catch(() => undefined) // it is awaited after the checks, beside which it starts
-if (everything) await check()
 await Promise.all([
-  starting ? testOn(starting) : others.length > 0 && node('tests', others),
+  checkAndTest(),
   // Beside the others, which wait more than they compute. With the one test of eight ranks, which a plain pytest leaves out.
   pytest &&
     steps.run('tests of the ranks', python, ['-m', 'pytest', 'gaudi-runner', '--durations=10'], {
@@ -60,6 +59,12 @@ await Promise.all([
 if (chaos.length > 0) await node('tests of chaos', chaos)
 if (chosen.length === 0 && !pytest) steps.fail('choice of tests', `no test file is named like ${words.join(', ')}`)
 process.exitCode = steps.summary()
+
+async function checkAndTest(): Promise<void> {
+  if (everything) await check()
+  if (starting) await testOn(starting)
+  else if (others.length > 0) await node('tests', others)
+}
 
 async function check(): Promise<void> {
   const tool = (path: string) => join('node_modules', path)
@@ -76,7 +81,8 @@ async function node(name: string, files: string[], environment: NodeJS.ProcessEn
     `--test-reporter=${reporter}`,
     '--test-reporter-destination=stdout',
   ])
-  const args = ['--test', limit, '--test-concurrency=2', ...reporters, '--enable-source-maps', ...files]
+  // More than a gate of 2 cores has: a file waits for processes, renders and deadlines two thirds of its time.
+  const args = ['--test', limit, '--test-concurrency=3', ...reporters, '--enable-source-maps', ...files]
   return steps.run(name, process.execPath, args, { env: environment })
 }
 

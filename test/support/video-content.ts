@@ -1,5 +1,5 @@
-import { ffmpeg } from './api-media.js'
-import { decodeSound, type FinishedFile, inspectFile } from './finished-file.js'
+import { ffmpeg } from './api/api-media.js'
+import { decodeSound, type FinishedFile, inspectFile } from './api/finished-file.js'
 
 /** What somebody who watches and listens notices of a finished video. */
 export type VideoContent = {

@@ -14,7 +14,7 @@ type Journey = { order: Record<string, unknown>; sampling: Record<string, unknow
 /** See `order-journey.ts`. */
 function journeys(folder: string, forms: Record<string, string>[]): Journey[] {
   return JSON.parse(
-    run(folder, process.execPath, ['dist/test/support/order-journey.js', JSON.stringify(forms)]),
+    run(folder, process.execPath, ['dist/test/support/video/order-journey.js', JSON.stringify(forms)]),
   ) as Journey[]
 }
 

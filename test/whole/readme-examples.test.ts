@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { root } from '../../infra/local/setup/root.mjs'
-import { inspectFile } from '../support/finished-file.js'
+import { picture, toneWav } from '../support/api/api-media.js'
+import { inspectFile } from '../support/api/finished-file.js'
 import { testStack } from '../support/test-stack.js'
 
-// What the README shows, word for word but for the port, from a folder in which its examples are.
+// What the README shows, word for word but for the port, from a folder in which its examples are: of those that are rendered
+// here the picture and the voice are short ones, for 30 frames tell as much of a program as the 140 of the examples.
 const { apiUrl, pythonPath } = testStack()
 const readme = readFileSync(join(root, 'README.md'), 'utf8').replaceAll('http://127.0.0.1:9389', apiUrl)
 
@@ -26,10 +28,19 @@ function program(language: string): string {
   return found
 }
 
+const reference = await picture('png', 256, 256)
+const voice = toneWav(1.25)
+
 function workFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'readme-'))
   after(() => rmSync(folder, { recursive: true }))
-  symlinkSync(join(root, 'examples'), join(folder, 'examples'))
+  const single = join(folder, 'examples/single')
+  mkdirSync(single, { recursive: true })
+  writeFileSync(join(single, 'ref_image.png'), reference)
+  writeFileSync(join(single, '1.wav'), voice)
+  for (const path of ['single/ref_video.mp4', 'multi']) {
+    symlinkSync(join(root, 'examples', path), join(folder, 'examples', path))
+  }
   return folder
 }
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from pipeline.rank.group import Group, PeerLost, among_peers
+from support.forked import forked
 
 COLLECTIVES: dict[str, Callable[[Group], object]] = {
     "broadcast_object": lambda group: group.broadcast_object("value"),
@@ -42,7 +42,7 @@ def join_and_leave(rank: int, store: Path, other_gone: Connection, told: Connect
 
 
 def test_a_lost_peer_is_told_by_every_collective(tmp_path: Path) -> None:
-    context = mp.get_context("spawn")
+    context = forked()
     (go_reader, go), (reader, told) = context.Pipe(duplex=False), context.Pipe(duplex=False)
     pair = [
         context.Process(target=join_and_leave, args=(rank, tmp_path / "store", go_reader, told), daemon=True)

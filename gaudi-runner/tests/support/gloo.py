@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from pipeline.rank.group import Group, join_ranks
+from support.forked import forked
 from support.start_ranks import LOOPBACK
 
 DEADLINE_SECONDS = 300
@@ -25,7 +25,7 @@ def on_ranks(sizes: tuple[int, ...], work: Callable[..., object], argument: obje
     """work(group, argument) on groups of each of these sizes: what it returned, by size and rank.
 
     The processes are started once, as many as the largest group has: starting them is what takes time."""
-    context = mp.get_context("spawn")
+    context = forked()
     processes, waiting = [], {}
     results: dict[int, dict[int, object]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -17,20 +17,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from support.start_ranks import start_rank
+from support.start_ranks import ForkedRank, RankStart, command_rank
 
 
 class RankGroup:
     def __init__(
-        self, ranks: int, engine: tuple[str, ...] = ("demo",), started: Iterable[int] | None = None, **environment: str
+        self,
+        ranks: int,
+        engine: tuple[str, ...] = ("demo",),
+        *,
+        started: Iterable[int] | None = None,
+        by_command: bool = False,
     ) -> None:
-        """So many ranks, of which perhaps only some are `started`."""
+        """So many ranks, of which perhaps only some are `started`; forked, which is quick, or `by_command`."""
         self.ranks = ranks
         self._started = range(ranks) if started is None else started
         self._engine = engine  # its name, and its further arguments
+        self._start = command_rank if by_command else ForkedRank
         self.pids: dict[int, int] = {}  # of ranks that have said hello
         self.received: list[dict[str, Any]] = []
-        self._environment = environment
         self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self._rank0: socket.socket | None = None
 
@@ -41,10 +46,8 @@ class RankGroup:
         self._listener.bind(path)
         self._listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
-        arguments = ["-m", "pipeline.ranks", "--control", path, "--engine", *self._engine]
-        self._processes = [
-            start_rank(rank, self.ranks, self.folder, *arguments, **self._environment) for rank in self._started
-        ]
+        arguments = ("--control", path, "--engine", *self._engine)
+        self._processes = [self._start(RankStart(rank, self.ranks, self.folder, arguments)) for rank in self._started]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -1,10 +1,10 @@
 import { BadSettings } from '../../program/settings.js'
 import { StartProblem } from '../../program/start-problem.js'
-import { DataInUse } from './data-folder.js'
+import { DataInUse } from '../data/data-folder.js'
 import { PortsTaken } from './ports.js'
 import { type Stack, type StackOptions, startStack } from './stack.js'
 import { stopSignals } from './stop-signals.js'
-import { PartFailed, PartRefused } from './supervised-part.js'
+import { PartFailed, PartRefused } from '../supervisor/supervised-part.js'
 
 /** Something that the person at the terminal should read, without a stack trace. */
 export class UserError extends Error {}
@@ -23,9 +23,16 @@ export async function withStack(
     await use(stack, signal)
   } catch (error) {
     if (signal.aborted && isAbort(error)) return
-    process.exitCode = error instanceof BadSettings || error instanceof PartRefused ? 2 : 1
-    console.error(isForPeople(error) ? `\n${error.message}` : error)
+    const { code, printed } = ending(error)
+    process.exitCode = code
+    console.error(printed)
   }
+}
+
+/** What a failure ends the program with: its exit code, and what is printed. */
+export function ending(error: unknown): { code: 1 | 2; printed: unknown } {
+  const code = error instanceof BadSettings || error instanceof PartRefused ? 2 : 1
+  return { code, printed: isForPeople(error) ? `\n${error.message}` : error }
 }
 
 function isForPeople(error: unknown): error is Error {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
-import { rankSettings } from '../../activities/render/runner-order.js'
-import { identify } from '../../gaudi-runner/ranks/process-family.js'
-import { type CommandOfRank, rankEnvironment } from '../../gaudi-runner/ranks/rank-command.js'
+import { rankSettings } from '../../../activities/render/runner-order.js'
+import { identify } from '../../../gaudi-runner/ranks/process-family.js'
+import { type CommandOfRank, rankEnvironment } from '../../../gaudi-runner/ranks/rank-command.js'
 import {
   connectRunner,
   type JobRef,
@@ -14,11 +14,11 @@ import {
   type RunnerClient,
   type RunnerEvent,
   type SubmittedFile,
-} from '../../gaudi-runner/client/runner-client.js'
-import { startRunner } from '../../gaudi-runner/runner.js'
-import type { JsonObject } from '../../gaudi-runner/contract/struct.js'
-import { anAcceptedOrder } from './an-order.js'
-import { until } from './until.js'
+} from '../../../gaudi-runner/client/runner-client.js'
+import { startRunner } from '../../../gaudi-runner/runner.js'
+import type { JsonObject } from '../../../gaudi-runner/contract/struct.js'
+import { anAcceptedOrder } from '../api/an-order.js'
+import { until } from '../until.js'
 
 /** The program that plays a rank. */
 export const actedRanks = fileURLToPath(new URL('./acted-ranks.js', import.meta.url))
