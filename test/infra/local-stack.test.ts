@@ -147,7 +147,7 @@ test('a part that ignores SIGTERM is killed after its grace', async (context) =>
 })
 
 test('kill -9 of the supervisor leaves no part behind', async (context) => {
-  const modules = join(import.meta.dirname, '../../infra/local/stack')
+  const modules = join(import.meta.dirname, '../../infra/local/supervisor')
   const script = `
     const { Supervisor } = await import(${JSON.stringify(join(modules, 'supervisor.js'))})
     const parts = new Supervisor({ logDir: ${JSON.stringify(folder(context))}, show() {} })
