@@ -9,7 +9,7 @@ import { root } from './setup/root.mjs'
 import { environment } from './stack/environment.js'
 import type { Stack } from './stack/stack.js'
 import { freePorts } from './stack/stack-settings.js'
-import { onTerminal, showNothing } from './stack/terminal.js'
+import { onTerminal, showNothing } from './supervisor/terminal.js'
 import { UserError, withStack } from './stack/with-stack.js'
 
 const pollMs = 300

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { environment } from './stack/environment.js'
 import type { Stack } from './stack/stack.js'
-import { onTerminal } from './stack/terminal.js'
+import { onTerminal } from './supervisor/terminal.js'
 import { withStack } from './stack/with-stack.js'
 import { build, restartOnChange } from './dev/restart-on-change.js'
 import { root } from './setup/root.mjs'

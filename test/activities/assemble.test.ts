@@ -14,7 +14,7 @@ import type { Order } from '../../workflows/order.js'
 import type { VideoFile } from '../../workflows/video.js'
 import type { Rendered } from '../../workflows/video/video-activities.js'
 import { testStack } from '../support/test-stack.js'
-import { anAcceptedOrder, type OrderChanges } from '../support/an-order.js'
+import { anAcceptedOrder, type OrderChanges } from '../support/api/an-order.js'
 
 const { ffmpegPath, s3 } = testStack()
 const store = await connectObjectStore(s3)

@@ -5,8 +5,8 @@ import { FollowedJobs } from '../../activities/render/followed-jobs.js'
 import { NodeDrain } from '../../activities/node/node-drain.js'
 import type { Job, JobRef } from '../../gaudi-runner/client/runner-client.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { until } from '../support/local-runner.js'
-import { MemoryObjectStore } from '../support/memory-object-store.js'
+import { until } from '../support/runner/local-runner.js'
+import { MemoryObjectStore } from '../support/faults/memory-object-store.js'
 
 const job: JobRef = { jobId: 'video_1', generation: 1 }
 

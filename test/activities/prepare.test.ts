@@ -17,7 +17,7 @@ import { objectKeys } from '../../workflows/object-keys.js'
 import type { Order } from '../../workflows/order.js'
 import type { Prepared } from '../../workflows/video/video-activities.js'
 import { testStack } from '../support/test-stack.js'
-import { anAcceptedOrder, type OrderChanges } from '../support/an-order.js'
+import { anAcceptedOrder, type OrderChanges } from '../support/api/an-order.js'
 
 const { ffmpegPath, s3 } = testStack()
 const store = await connectObjectStore(s3)

@@ -16,9 +16,9 @@ import type { RenderInterrupted, RenderStarted } from '../../workflows/names.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import type { RenderProgress } from '../../workflows/progress.js'
 import type { Rendered, RenderRequest } from '../../workflows/video/video-activities.js'
-import { startLocalRunner, until, untilIdle } from '../support/local-runner.js'
+import { startLocalRunner, until, untilIdle } from '../support/runner/local-runner.js'
 import { testStack } from '../support/test-stack.js'
-import { anAcceptedOrder } from '../support/an-order.js'
+import { anAcceptedOrder } from '../support/api/an-order.js'
 
 const store = await connectObjectStore(testStack().s3)
 const runner = await startLocalRunner()

@@ -11,7 +11,7 @@ import { createRenderMetrics } from '../../activities/render/render-metrics.js'
 import { RunnerSlot } from '../../activities/node/runner-slot.js'
 import { OrphanJobs } from '../../activities/node/orphan-jobs.js'
 import { type JobRef, RunnerCallFailed, type RunnerEvent } from '../../gaudi-runner/client/runner-client.js'
-import { anOrder, startLocalRunner, twoFiles, until, untilIdle } from '../support/local-runner.js'
+import { anOrder, startLocalRunner, twoFiles, until, untilIdle } from '../support/runner/local-runner.js'
 
 const log = pino({ level: 'silent' })
 const context = {} as Parameters<RunnerSlot['reserveSlot']>[0]

@@ -7,8 +7,8 @@ import { ensureSweepSchedule } from '../../activities/removal/ensure-sweep-sched
 import { openVideos } from '../../activities/removal/open-videos.js'
 import { sweepWorkflow } from '../../workflows/names.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { MemoryObjectStore } from '../support/memory-object-store.js'
-import { openStage } from '../support/video-stage.js'
+import { MemoryObjectStore } from '../support/faults/memory-object-store.js'
+import { openStage } from '../support/video/video-stage.js'
 
 const stage = await openStage()
 after(() => stage[Symbol.asyncDispose]())

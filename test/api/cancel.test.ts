@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errorSchema } from '../../api/openapi/openapi.js'
 import { type VideoAnswer, videoSchema } from '../../api/videos/video-schema.js'
 import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
-import { toneWav } from '../support/api-media.js'
-import { objectsOf, orderForm, postOrder, videoUntil } from '../support/api-orders.js'
+import { toneWav } from '../support/api/api-media.js'
+import { objectsOf, orderForm, postOrder, videoUntil } from '../support/api/api-orders.js'
 import { testStack } from '../support/test-stack.js'
 
 const { apiUrl, s3 } = testStack()

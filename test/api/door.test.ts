@@ -8,7 +8,7 @@ import { TrustedProxies } from '../../api/http/client-address.js'
 import { errorSchema } from '../../api/openapi/openapi.js'
 import { createLog } from '../../infra/program/log.js'
 import { ownVersion } from '../../infra/program/version.js'
-import { startTestApi, type TestApi } from '../support/api-fixture.js'
+import { startTestApi, type TestApi } from '../support/api/api-fixture.js'
 import { parseStrictly } from '../support/strict-json.js'
 
 type Answer = { status: number; headers: Record<string, unknown>; type: string | undefined; message: string }

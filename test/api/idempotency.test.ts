@@ -9,9 +9,9 @@ import { errorSchema } from '../../api/openapi/openapi.js'
 import type { ParameterName } from '../../api/parameters/parameters.js'
 import { readParameters } from '../../api/parameters/read-parameters.js'
 import type { NodeAnnouncement } from '../../workflows/node.js'
-import { eventually, startTestApi, type TestApi } from '../support/api-fixture.js'
-import { toneWav } from '../support/api-media.js'
-import { type Answered, orderForm, postOrder } from '../support/api-orders.js'
+import { eventually, startTestApi, type TestApi } from '../support/api/api-fixture.js'
+import { toneWav } from '../support/api/api-media.js'
+import { type Answered, orderForm, postOrder } from '../support/api/api-orders.js'
 
 const keyed = (api: TestApi, key: string, form = orderForm()) => postOrder(api.url, form, { 'idempotency-key': key })
 const bySdk = (api: TestApi, retry: number, form = orderForm()) =>

@@ -11,8 +11,8 @@ import { peek } from '../../api/intake/file-stream.js'
 import { Problem } from '../../api/http/problems.js'
 import { Slots } from '../../api/intake/slots.js'
 import { inputStorer } from '../../api/intake/store-input.js'
-import { ffmpeg, ffmpegPath, picture, toneWav } from '../support/api-media.js'
-import { MemoryObjectStore } from '../support/memory-object-store.js'
+import { ffmpeg, ffmpegPath, picture, toneWav } from '../support/api/api-media.js'
+import { MemoryObjectStore } from '../support/faults/memory-object-store.js'
 
 /** Files that ffmpeg makes once for all tests; some muxers must seek, so they are written to a folder. */
 const made = new Map<string, Buffer>()

@@ -4,8 +4,8 @@ import sharp from 'sharp'
 import { videoSchema } from '../../api/videos/video-schema.js'
 import type { Order } from '../../workflows/order.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { startTestApi, type TestApi } from '../support/api-fixture.js'
-import { picture, toneWav } from '../support/api-media.js'
+import { startTestApi, type TestApi } from '../support/api/api-fixture.js'
+import { picture, toneWav } from '../support/api/api-media.js'
 
 /** A photograph as a telephone makes one: 200 x 100 pixels in the file, displayed as 100 x 200. */
 const turned = await sharp(await picture('jpeg', 200, 100))

@@ -8,12 +8,12 @@ import { errorSchema } from '../../api/openapi/openapi.js'
 import { videoSchema } from '../../api/videos/video-schema.js'
 import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { objectsOf, orderForm, postOrder, videoUntil } from '../support/api-orders.js'
-import { startApiProcess } from '../support/api-process.js'
-import { completedVideo } from '../support/completed-video.js'
+import { objectsOf, orderForm, postOrder, videoUntil } from '../support/api/api-orders.js'
+import { startApiProcess } from '../support/api/api-process.js'
+import { completedVideo } from '../support/video/completed-video.js'
 import { ownBucket } from '../support/own-bucket.js'
 import { testStack } from '../support/test-stack.js'
-import { type LinkState, tcpFaultProxy } from '../support/tcp-fault-proxy.js'
+import { type LinkState, tcpFaultProxy } from '../support/faults/tcp-fault-proxy.js'
 
 // An API of our own on the stack, in a bucket of its own, whose links to Temporal and S3 can fail.
 const stack = testStack()

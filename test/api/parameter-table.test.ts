@@ -7,7 +7,7 @@ import { Problem } from '../../api/http/problems.js'
 import { readParameters, ruleOf } from '../../api/parameters/read-parameters.js'
 import { resolved } from '../../api/acceptance/receive-order.js'
 import { presetNames } from '../../workflows/presets.js'
-import { anAcceptedOrder } from '../support/an-order.js'
+import { anAcceptedOrder } from '../support/api/an-order.js'
 import { asText, derivedCases, parameterCases } from '../support/parameter-table.js'
 
 const names = Object.keys(parametersSchema.shape) as ParameterName[]

@@ -8,7 +8,7 @@ import { type Listed, QueueView, type VideoLister } from '../../api/queue/queue-
 import { type Unfinished, UnfinishedVideos } from '../../api/queue/unfinished-videos.js'
 import { writeStored } from '../../infra/files/stored-format.js'
 import type { NodeAnnouncement } from '../../workflows/node.js'
-import { MemoryObjectStore } from '../support/memory-object-store.js'
+import { MemoryObjectStore } from '../support/faults/memory-object-store.js'
 
 const log = pino({ level: 'silent' })
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import test from 'node:test'
 import { createLog } from '../../infra/program/log.js'
-import { eventually, startTestApi } from '../support/api-fixture.js'
-import { picture, toneWav } from '../support/api-media.js'
+import { eventually, startTestApi } from '../support/api/api-fixture.js'
+import { picture, toneWav } from '../support/api/api-media.js'
 import { parseStrictly } from '../support/strict-json.js'
 
 const png = await picture('png')

@@ -9,7 +9,7 @@ import { PartPool, partBytes } from '../../infra/s3/part-pool.js'
 import { createS3Client } from '../../infra/s3/s3-client.js'
 import { StartProblem } from '../../infra/program/start-problem.js'
 import { connectObjectStore, StorageAway } from '../../infra/s3/s3-object-store.js'
-import { type Fault, faultProxy } from '../support/fault-proxy.js'
+import { type Fault, faultProxy } from '../support/faults/fault-proxy.js'
 import { testStack } from '../support/test-stack.js'
 
 const { s3: settings } = testStack()

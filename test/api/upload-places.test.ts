@@ -7,8 +7,8 @@ import { TrustedProxies } from '../../api/http/client-address.js'
 import { Pace } from '../../api/intake/pace.js'
 import { errorSchema } from '../../api/openapi/openapi.js'
 import { UploadPlaces } from '../../api/intake/upload-places.js'
-import { eventually, startTestApi, type TestApi } from '../support/api-fixture.js'
-import { picture, toneWav } from '../support/api-media.js'
+import { eventually, startTestApi, type TestApi } from '../support/api/api-fixture.js'
+import { picture, toneWav } from '../support/api/api-media.js'
 
 const png = await picture('png')
 const wav = toneWav(1)

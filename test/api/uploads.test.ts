@@ -5,8 +5,8 @@ import { connect, type Socket } from 'node:net'
 import test from 'node:test'
 import { errorSchema } from '../../api/openapi/openapi.js'
 import { videoSchema } from '../../api/videos/video-schema.js'
-import { eventually, startTestApi, type TestApi } from '../support/api-fixture.js'
-import { picture, toneWav } from '../support/api-media.js'
+import { eventually, startTestApi, type TestApi } from '../support/api/api-fixture.js'
+import { picture, toneWav } from '../support/api/api-media.js'
 
 const png = await picture('png')
 const wav = toneWav(1)

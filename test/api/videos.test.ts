@@ -6,7 +6,7 @@ import test from 'node:test'
 import { errorSchema } from '../../api/openapi/openapi.js'
 import { videoSchema } from '../../api/videos/video-schema.js'
 import type { VideoMemo } from '../../workflows/video.js'
-import { eventually, startTestApi, type TestApi } from '../support/api-fixture.js'
+import { eventually, startTestApi, type TestApi } from '../support/api/api-fixture.js'
 
 const file = Buffer.from(Array.from({ length: 10_000 }, (_, i) => i % 251))
 const sha256 = createHash('sha256').update(file).digest('hex')

@@ -12,7 +12,7 @@ import { orderParameters } from '../../workflows/parameters.js'
 import { queuedMemo } from '../../workflows/video/queued-memo.js'
 import type { VideoInput, VideoMemo } from '../../workflows/video.js'
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
-import { anAcceptedOrder } from '../support/an-order.js'
+import { anAcceptedOrder } from '../support/api/an-order.js'
 
 const file = { key: 'bench/none', bytes: 1, sha256: '0'.repeat(64) }
 

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { ranksFolder } from '../../gaudi-runner/ranks/rank-command.js'
 import { parts } from '../../infra/local/setup/parts.mjs'
 import type { Row } from './report.js'
-import { runOnRanks } from '../support/run-on-ranks.js'
+import { runOnRanks } from '../support/runner/run-on-ranks.js'
 
 type Loading = {
   ranks: number

@@ -9,7 +9,7 @@ import type { Fault } from './schedule.js'
 import { type ChaosStack, type NodeNumber, nodes, strike } from './stack.js'
 import type { ChaosUsers } from './users.js'
 import type { ChaosWatch } from './watch.js'
-import type { LinkState } from '../support/tcp-fault-proxy.js'
+import type { LinkState } from '../support/faults/tcp-fault-proxy.js'
 import { until } from '../support/until.js'
 
 export type Injecting = { stack: ChaosStack; watch: ChaosWatch; users: ChaosUsers; store: ObjectStore }

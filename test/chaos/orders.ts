@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../infra/local/setup/root.mjs'
-import { picture, toneWav } from '../support/api-media.js'
+import { picture, toneWav } from '../support/api/api-media.js'
 
 /** One order as a client sends it, the same bytes each time: its video must come out the same each time as well. */
 export type ChaosOrder = { name: string; fields: Record<string, string>; reference: ChaosFile; voices: ChaosFile[] }

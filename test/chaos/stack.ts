@@ -7,7 +7,7 @@ import { PortsTaken, takePorts } from '../../infra/local/stack/ports.js'
 import type { Places } from '../../infra/local/stack/places.js'
 import type { HostWord } from './host.js'
 import { processesOf } from '../run/leftovers.js'
-import { type TcpFaultProxy, tcpFaultProxy } from '../support/tcp-fault-proxy.js'
+import { type TcpFaultProxy, tcpFaultProxy } from '../support/faults/tcp-fault-proxy.js'
 import { until } from '../support/until.js'
 
 export const nodes = [1, 2] as const

@@ -9,7 +9,7 @@ import { root } from '../../infra/local/setup/root.mjs'
 import { objectKeys } from '../../workflows/object-keys.js'
 import type { Order } from '../../workflows/order.js'
 import { nodeModulesOf, output, pythonWith, requirementsIn } from '../support/client-tools.js'
-import { inspectFile } from '../support/finished-file.js'
+import { inspectFile } from '../support/api/finished-file.js'
 import { testStack } from '../support/test-stack.js'
 
 // The programs of examples/clients, each with the client that its generator makes of this service's own document.

@@ -9,7 +9,7 @@ import { after, test } from 'node:test'
 import { onPath } from '../../infra/local/setup/parts.mjs'
 import { root } from '../../infra/local/setup/root.mjs'
 import { output } from '../support/client-tools.js'
-import { inspectFile } from '../support/finished-file.js'
+import { inspectFile } from '../support/api/finished-file.js'
 import { testStack } from '../support/test-stack.js'
 import { until } from '../support/until.js'
 

@@ -6,7 +6,15 @@ import { test } from 'node:test'
 import { ChannelCredentials, type ServiceError, status } from '@grpc/grpc-js'
 import { DamagedArtifact, RunnerCallFailed } from '../../gaudi-runner/client/runner-client.js'
 import { loadRunnerProto } from '../../gaudi-runner/contract/runner-proto.js'
-import { aFile, anOrder, eventsOf, startLocalRunner, twoFiles, until, untilIdle } from '../support/local-runner.js'
+import {
+  aFile,
+  anOrder,
+  eventsOf,
+  startLocalRunner,
+  twoFiles,
+  until,
+  untilIdle,
+} from '../support/runner/local-runner.js'
 
 const job = { jobId: 'video_1', generation: 1 }
 const other = { jobId: 'video_2', generation: 1 }

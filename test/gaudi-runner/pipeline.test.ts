@@ -11,9 +11,9 @@ import {
   type JobRef,
   type RunnerClient,
 } from '../../gaudi-runner/client/runner-client.js'
-import { aFile, alive, anOrder, eventsOf, until } from '../support/local-runner.js'
-import { inFolder, startRunnerProcess } from '../support/runner-process.js'
-import { smallInputs } from '../support/small-inputs.js'
+import { aFile, alive, anOrder, eventsOf, until } from '../support/runner/local-runner.js'
+import { inFolder, startRunnerProcess } from '../support/runner/runner-process.js'
+import { smallInputs } from '../support/runner/small-inputs.js'
 import { testStack } from '../support/test-stack.js'
 
 /** Two chunks of a small picture. */

@@ -14,7 +14,7 @@ import {
   twoFiles,
   until,
   untilIdle,
-} from '../support/local-runner.js'
+} from '../support/runner/local-runner.js'
 
 const job = { jobId: 'video_1', generation: 1 }
 

@@ -12,8 +12,16 @@ import {
   type RunnerClient,
   type RunnerEvent,
 } from '../../gaudi-runner/client/runner-client.js'
-import { aFile, anOrder, eventsOf, startLocalRunner, twoFiles, until, untilIdle } from '../support/local-runner.js'
-import { inFolder } from '../support/runner-process.js'
+import {
+  aFile,
+  anOrder,
+  eventsOf,
+  startLocalRunner,
+  twoFiles,
+  until,
+  untilIdle,
+} from '../support/runner/local-runner.js'
+import { inFolder } from '../support/runner/runner-process.js'
 
 const job = { jobId: 'video_1', generation: 1 }
 const log = pino({ level: 'silent' })

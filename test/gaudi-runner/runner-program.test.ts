@@ -15,8 +15,8 @@ import {
 import { loadSync } from '@grpc/proto-loader'
 import { protoPath } from 'grpc-health-check'
 import { connectRunner } from '../../gaudi-runner/client/runner-client.js'
-import { alive, anOrder, eventsOf, twoFiles, until, untilIdle } from '../support/local-runner.js'
-import { inFolder, runnerMain, startActedProcess } from '../support/runner-process.js'
+import { alive, anOrder, eventsOf, twoFiles, until, untilIdle } from '../support/runner/local-runner.js'
+import { inFolder, runnerMain, startActedProcess } from '../support/runner/runner-process.js'
 
 type HealthClient = {
   check(request: { service: string }, done: (error: Error | null, answer?: { status: string }) => void): void

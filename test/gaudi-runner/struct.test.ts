@@ -7,7 +7,7 @@ import { RpcError } from '../../gaudi-runner/contract/rpc-error.js'
 import { loadRunnerProto } from '../../gaudi-runner/contract/runner-proto.js'
 import type { RunnerOrder } from '../../gaudi-runner/client/runner-client.js'
 import { type Json, type JsonObject, toStruct } from '../../gaudi-runner/contract/struct.js'
-import { anOrder } from '../support/local-runner.js'
+import { anOrder } from '../support/runner/local-runner.js'
 
 const { requestSerialize, requestDeserialize } = loadRunnerProto().Runner.service.Submit
 

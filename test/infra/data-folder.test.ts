@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { closeToOthers, ownFolder } from '../../infra/files/private-folder.js'
 import { BadSettings } from '../../infra/program/settings.js'
-import { DataFolder, DataInUse } from '../../infra/local/stack/data-folder.js'
+import { DataFolder, DataInUse } from '../../infra/local/data/data-folder.js'
 import { startStack } from '../../infra/local/stack/stack.js'
 
 const nobody = 65534

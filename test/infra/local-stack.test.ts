@@ -9,15 +9,15 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BadSettings } from '../../infra/program/settings.js'
-import { diesWithParent } from '../../infra/local/stack/dies-with-parent.js'
+import { diesWithParent } from '../../infra/local/supervisor/dies-with-parent.js'
 import { findSetpriv } from '../../infra/local/setup/setpriv.mjs'
-import { readableLine, readLogLine } from '../../infra/local/stack/log-line.js'
-import type { StackPart, Stage } from '../../infra/local/stack/part.js'
+import { readableLine, readLogLine } from '../../infra/local/supervisor/log-line.js'
+import type { StackPart, Stage } from '../../infra/local/supervisor/part.js'
 import { metricsWishes, movedMetrics } from '../../infra/local/stack/metrics-ports.js'
 import { PortsTaken, takePorts } from '../../infra/local/stack/ports.js'
 import { readStackSettings } from '../../infra/local/stack/stack-settings.js'
-import { PartFailed, PartRefused } from '../../infra/local/stack/supervised-part.js'
-import { Supervisor } from '../../infra/local/stack/supervisor.js'
+import { PartFailed, PartRefused } from '../../infra/local/supervisor/supervised-part.js'
+import { Supervisor } from '../../infra/local/supervisor/supervisor.js'
 import { readLogs } from '../support/log-files.js'
 
 const readyLine = `console.log(JSON.stringify({ level: 'info', msg: 'up', event: 'ready' }))`
@@ -162,7 +162,7 @@ test('a part that ignores SIGTERM is killed after its grace', async (context) =>
 })
 
 test('kill -9 of the supervisor leaves no part behind', async (context) => {
-  const modules = join(import.meta.dirname, '../../infra/local/stack')
+  const modules = join(import.meta.dirname, '../../infra/local/supervisor')
   const script = `
     const { Supervisor } = await import(${JSON.stringify(join(modules, 'supervisor.js'))})
     const parts = new Supervisor({ logDir: ${JSON.stringify(folder(context))}, show() {} })

@@ -14,8 +14,8 @@ import {
 } from '@aws-sdk/client-s3'
 import { createS3Client, type S3Address } from '../../infra/s3/s3-client.js'
 import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
-import { minioAdminCall } from '../../infra/local/stack/minio-admin-call.js'
-import { readSecrets } from '../../infra/local/stack/secrets.js'
+import { minioAdminCall } from '../../infra/local/data/minio-admin-call.js'
+import { readSecrets } from '../../infra/local/data/secrets.js'
 import { processesOf } from '../run/leftovers.js'
 import { testStack } from '../support/test-stack.js'
 

@@ -28,7 +28,7 @@ function needsOf(path: string, folder: string): Needs {
   const imported = [...importsOf(path)].map((file) => relative(folder, file))
   if (imported.includes('chaos/stack.js')) return 'machine'
   if (imported.includes('support/test-stack.js')) return 'stack'
-  return imported.includes('support/local-runner.js') ? 'runner' : 'nothing'
+  return imported.includes('support/runner/local-runner.js') ? 'runner' : 'nothing'
 }
 
 /** Every file of ours that this one imports, and those that they import. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { S3Address } from '../../infra/s3/s3-client.js'
-import { prepareBucket } from '../../infra/local/stack/prepare-bucket.js'
-import { readSecrets } from '../../infra/local/stack/secrets.js'
+import { prepareBucket } from '../../infra/local/data/prepare-bucket.js'
+import { readSecrets } from '../../infra/local/data/secrets.js'
 import type { TestStack } from './test-stack.js'
 
 /** Makes a bucket on the stack's MinIO that nobody else writes to, with a user limited to it, as the stack's own is to its bucket. */

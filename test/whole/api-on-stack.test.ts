@@ -8,8 +8,8 @@ import { errorSchema } from '../../api/openapi/openapi.js'
 import { readinessSchema } from '../../api/openapi/service-schemas.js'
 import { type VideoAnswer, videoSchema } from '../../api/videos/video-schema.js'
 import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
-import { picture, toneWav } from '../support/api-media.js'
-import { startApiProcess } from '../support/api-process.js'
+import { picture, toneWav } from '../support/api/api-media.js'
+import { startApiProcess } from '../support/api/api-process.js'
 import { testStack } from '../support/test-stack.js'
 
 const { apiUrl, s3 } = testStack()

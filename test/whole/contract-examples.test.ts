@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import { exampleDocument, exampleFolder, filesOf, readExamples, runCurl } from '../support/curl-examples.js'
-import { decodeSound, inspectFile, soundRate } from '../support/finished-file.js'
+import { decodeSound, inspectFile, soundRate } from '../support/api/finished-file.js'
 import { testStack } from '../support/test-stack.js'
 
 /** The contract's eleven keys, with the type of each. */

@@ -21,12 +21,12 @@ import { failures } from '../../workflows/failures.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import type { RenderRequest, VideoActivities } from '../../workflows/video/video-activities.js'
 import type { VideoMemo } from '../../workflows/video.js'
-import { startTestApi } from '../support/api-fixture.js'
-import { orderForm } from '../support/api-orders.js'
-import { startLocalRunner, until, untilIdle } from '../support/local-runner.js'
+import { startTestApi } from '../support/api/api-fixture.js'
+import { orderForm } from '../support/api/api-orders.js'
+import { startLocalRunner, until, untilIdle } from '../support/runner/local-runner.js'
 import { testStack } from '../support/test-stack.js'
-import { openStage, type StagedVideo } from '../support/video-stage.js'
-import { progressAt, untilCancelled } from '../support/video-stories.js'
+import { openStage, type StagedVideo } from '../support/video/video-stage.js'
+import { progressAt, untilCancelled } from '../support/video/video-stories.js'
 
 const secrets = ['/srv/secret/reference', 'AKIASECRETKEY', '10.9.8.7:7233']
 const text = `cannot read '${secrets[0]}' with ${secrets[1]} at ${secrets[2]}`

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ffmpeg } from '../support/api-media.js'
+import { ffmpeg } from '../support/api/api-media.js'
 import { completed, submit } from '../bench/client.js'
-import { decodeSound, soundRate } from '../support/finished-file.js'
+import { decodeSound, soundRate } from '../support/api/finished-file.js'
 import { testStack } from '../support/test-stack.js'
 
 const { apiUrl, examplesDir } = testStack()

@@ -8,9 +8,9 @@ import { promisify } from 'node:util'
 import { ranksFolder } from '../../gaudi-runner/ranks/rank-command.js'
 import { root } from '../../infra/local/setup/root.mjs'
 import { type OpenPort, openPortsOf } from '../support/open-ports.js'
-import { until } from '../support/local-runner.js'
+import { until } from '../support/runner/local-runner.js'
 import { processesOf } from '../run/leftovers.js'
-import { inFolder } from '../support/runner-process.js'
+import { inFolder } from '../support/runner/runner-process.js'
 import { testStack } from '../support/test-stack.js'
 
 /** Every program that listens, on how many ports at most, and a part of its reason in `docs/security.md`. */

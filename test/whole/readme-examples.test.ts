@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { root } from '../../infra/local/setup/root.mjs'
-import { picture, toneWav } from '../support/api-media.js'
-import { inspectFile } from '../support/finished-file.js'
+import { picture, toneWav } from '../support/api/api-media.js'
+import { inspectFile } from '../support/api/finished-file.js'
 import { testStack } from '../support/test-stack.js'
 
 // What the README shows, word for word but for the port, from a folder in which its examples are: of those that are rendered

@@ -25,12 +25,15 @@ const rooms: Record<string, string> = {
   // The search attributes that a namespace must have.
   'infra/temporal': 'infra/program workflows',
   'infra/local/setup': '',
-  'infra/local/stack': 'infra/local/setup infra/files infra/program infra/s3 infra/temporal',
+  'infra/local/supervisor': 'infra/local/setup',
+  'infra/local/data': 'infra/files infra/program infra/s3',
+  'infra/local/stack':
+    'infra/local/data infra/local/setup infra/local/supervisor infra/program infra/s3 infra/temporal',
   'infra/local/demo': 'infra/local/stack',
   'infra/local/dev': 'infra/local/setup',
   // `npm run drain` leaves its wish under a key of workflows/object-keys.ts.
   'infra/local':
-    'infra/local/demo infra/local/dev infra/local/setup infra/local/stack infra/files infra/program infra/s3 workflows',
+    'infra/local/demo infra/local/dev infra/local/setup infra/local/stack infra/local/supervisor infra/files infra/program infra/s3 workflows',
 
   'gaudi-runner/generated': '',
   'gaudi-runner/contract': 'gaudi-runner/generated workflows/failures.ts',

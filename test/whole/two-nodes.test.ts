@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type VideoAnswer, videoSchema } from '../../api/videos/video-schema.js'
 import { connectTemporal } from '../../infra/temporal/temporal.js'
 import { ofVideos } from '../../workflows/names.js'
-import { picture, toneWav } from '../support/api-media.js'
+import { picture, toneWav } from '../support/api/api-media.js'
 import { testStack } from '../support/test-stack.js'
-import { type NodeRender, nodeRenders } from '../support/node-renders.js'
+import { type NodeRender, nodeRenders } from '../support/video/node-renders.js'
 
 const { apiUrl, temporalAddress, namespace, runnerAddresses } = testStack()
 const temporal = await connectTemporal({ TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: namespace })

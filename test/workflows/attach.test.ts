@@ -9,8 +9,8 @@ import { VideoReader } from '../../api/videos/video-reader.js'
 import type { VideoMemo } from '../../workflows/video.js'
 import type { AttachRequest } from '../../workflows/video/video-activities.js'
 import { until } from '../support/until.js'
-import { openStage, type StagedVideo } from '../support/video-stage.js'
-import { progressAt, untilCancelled } from '../support/video-stories.js'
+import { openStage, type StagedVideo } from '../support/video/video-stage.js'
+import { progressAt, untilCancelled } from '../support/video/video-stories.js'
 
 const stage = await openStage()
 after(() => stage[Symbol.asyncDispose]())

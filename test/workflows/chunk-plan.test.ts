@@ -6,7 +6,7 @@ import { failures, failureCode } from '../../workflows/failures.js'
 import { percentDone } from '../../workflows/progress.js'
 import { bucketFor, bucketNearest } from '../../workflows/size-buckets.js'
 import { guidancePasses, tokensOf, workOf } from '../../workflows/work.js'
-import { anAcceptedOrder } from '../support/an-order.js'
+import { anAcceptedOrder } from '../support/api/an-order.js'
 
 const voice = (samples: number) => ({ key: 'k', bytes: 1, sha256: 's', samples })
 

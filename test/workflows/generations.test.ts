@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { failure } from '../../activities/worker/activity-failure.js'
-import { openStage, type StagedVideo } from '../support/video-stage.js'
-import { progressAt } from '../support/video-stories.js'
+import { openStage, type StagedVideo } from '../support/video/video-stage.js'
+import { progressAt } from '../support/video/video-stories.js'
 
 const stage = await openStage()
 after(() => stage[Symbol.asyncDispose]())

@@ -6,8 +6,8 @@
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { openStage } from '../support/video-stage.js'
-import { stories } from '../support/video-stories.js'
+import { openStage } from '../support/video/video-stage.js'
+import { stories } from '../support/video/video-stories.js'
 
 const folder = fileURLToPath(new URL('../../../test/workflows/histories/', import.meta.url))
 

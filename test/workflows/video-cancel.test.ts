@@ -5,8 +5,8 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failure } from '../../activities/worker/activity-failure.js'
 import { cancelRefused } from '../../workflows/names.js'
-import { openStage, type StagedVideo } from '../support/video-stage.js'
-import { untilCancelled } from '../support/video-stories.js'
+import { openStage, type StagedVideo } from '../support/video/video-stage.js'
+import { untilCancelled } from '../support/video/video-stories.js'
 
 const stage = await openStage()
 after(() => stage[Symbol.asyncDispose]())

@@ -7,10 +7,10 @@ import { currentDetails } from '../../workflows/video/current-details.js'
 import { searchAttributes, videoMemoKey } from '../../workflows/names.js'
 import { counted } from '../../workflows/plural.js'
 import { queuedMemo } from '../../workflows/video/queued-memo.js'
-import { anAcceptedOrder } from '../support/an-order.js'
-import { until } from '../support/local-runner.js'
-import { openStage } from '../support/video-stage.js'
-import { untilCancelled } from '../support/video-stories.js'
+import { anAcceptedOrder } from '../support/api/an-order.js'
+import { until } from '../support/runner/local-runner.js'
+import { openStage } from '../support/video/video-stage.js'
+import { untilCancelled } from '../support/video/video-stories.js'
 
 const stage = await openStage()
 after(() => stage[Symbol.asyncDispose]())

@@ -8,8 +8,8 @@ import { failure } from '../../activities/worker/activity-failure.js'
 import { deleteRefused, searchAttributes } from '../../workflows/names.js'
 import type { RenderProgress } from '../../workflows/progress.js'
 import type { RenderRequest } from '../../workflows/video/video-activities.js'
-import { openStage, type StagedVideo } from '../support/video-stage.js'
-import { untilCancelled } from '../support/video-stories.js'
+import { openStage, type StagedVideo } from '../support/video/video-stage.js'
+import { untilCancelled } from '../support/video/video-stories.js'
 
 const stage = await openStage()
 after(() => stage[Symbol.asyncDispose]())

@@ -9,7 +9,7 @@ const lookEveryMs = 200
  * process 1: with it everything ends.
  *
  * A look at the parent's number does the same on every system. The kernel's signal for it would have to be asked for before
- * Node starts, on Linux only, and is told to one process: the parts' is (see stack/dies-with-parent.ts).
+ * Node starts, on Linux only, and is told to one process: the parts' is (see supervisor/dies-with-parent.ts).
  * @param {number} parent
  * @returns {Disposable} ends the watch
  */

@@ -1,5 +1,5 @@
 import type { S3Address } from '../../s3/s3-client.js'
-import type { DataFolder } from './data-folder.js'
+import type { DataFolder } from '../data/data-folder.js'
 import type { StackPorts } from './stack-ports.js'
 import type { StackSettings } from './stack-settings.js'
 

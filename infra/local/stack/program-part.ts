@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { StackPart, Stage } from './part.js'
+import type { StackPart, Stage } from '../supervisor/part.js'
 import { root } from '../setup/root.mjs'
 
 /** One of our own programs, built into dist/. It says itself when it is ready, and drains on SIGTERM. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import type { StackPart } from './part.js'
+import type { StackPart } from '../supervisor/part.js'
 import { connectTemporal } from '../../temporal/temporal.js'
-import type { RootKeys } from './secrets.js'
+import type { RootKeys } from '../data/secrets.js'
 
 /** MinIO on loopback, with its root's keys passed by the environment (a command line is seen by everybody). */
 export function minioPart(options: {

@@ -1,12 +1,12 @@
 import { settingWarnings } from '../../program/setting-warnings.js'
-import { DataFolder } from './data-folder.js'
+import { DataFolder } from '../data/data-folder.js'
 import { movedMetrics } from './metrics-ports.js'
 import { type Places, placesOf, type Route } from './places.js'
 import { takeStackPorts } from './stack-ports.js'
 import { readStackSettings } from './stack-settings.js'
 import { startParts } from './start-parts.js'
-import { Supervisor } from './supervisor.js'
-import type { Show } from './terminal.js'
+import { Supervisor } from '../supervisor/supervisor.js'
+import type { Show } from '../supervisor/terminal.js'
 
 /** A running local stack. Disposing of it stops every part, in order. */
 export type Stack = AsyncDisposable &

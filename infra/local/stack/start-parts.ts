@@ -3,14 +3,14 @@ import { connectObjectStore } from '../../s3/s3-object-store.js'
 import { parts } from '../setup/parts.mjs'
 import { connectTemporal, prepareNamespace } from '../../temporal/temporal.js'
 import { partOfNode } from './metrics-ports.js'
-import { prepareBucket } from './prepare-bucket.js'
+import { prepareBucket } from '../data/prepare-bucket.js'
 import type { Places, Route } from './places.js'
 import { programPart } from './program-part.js'
-import type { RootKeys } from './secrets.js'
+import type { RootKeys } from '../data/secrets.js'
 import { minioPart, temporalPart } from './server-parts.js'
 import type { StackPorts } from './stack-ports.js'
 import type { StackSettings } from './stack-settings.js'
-import type { Supervisor } from './supervisor.js'
+import type { Supervisor } from '../supervisor/supervisor.js'
 
 type Starting = {
   stack: Places

@@ -1,10 +1,10 @@
 import { BadSettings } from '../../program/settings.js'
 import { StartProblem } from '../../program/start-problem.js'
-import { DataInUse } from './data-folder.js'
+import { DataInUse } from '../data/data-folder.js'
 import { PortsTaken } from './ports.js'
 import { type Stack, type StackOptions, StartAborted, startStack } from './stack.js'
 import { stopSignals } from './stop-signals.js'
-import { PartFailed, PartRefused } from './supervised-part.js'
+import { PartFailed, PartRefused } from '../supervisor/supervised-part.js'
 
 /** Something that the person at the terminal should read, without a stack trace. */
 export class UserError extends Error {}

@@ -1,9 +1,9 @@
-import type { ObjectStore } from '../../infra/s3/object-store.js'
-import { connectTemporal } from '../../infra/temporal/temporal.js'
-import { videoMemoKey, videoWorkflow } from '../../workflows/names.js'
-import { objectKeys } from '../../workflows/object-keys.js'
-import type { VideoMemo } from '../../workflows/video.js'
-import type { TestStack } from './test-stack.js'
+import type { ObjectStore } from '../../../infra/s3/object-store.js'
+import { connectTemporal } from '../../../infra/temporal/temporal.js'
+import { videoMemoKey, videoWorkflow } from '../../../workflows/names.js'
+import { objectKeys } from '../../../workflows/object-keys.js'
+import type { VideoMemo } from '../../../workflows/video.js'
+import type { TestStack } from '../test-stack.js'
 
 /**
  * A completed video as GET meets it, of as many bytes as wanted, without a render: no worker is asked about one. Dispose to close it

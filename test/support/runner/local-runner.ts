@@ -5,9 +5,9 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
-import { rankSettings } from '../../activities/render/runner-order.js'
-import { identify } from '../../gaudi-runner/ranks/process-family.js'
-import { type CommandOfRank, rankEnvironment } from '../../gaudi-runner/ranks/rank-command.js'
+import { rankSettings } from '../../../activities/render/runner-order.js'
+import { identify } from '../../../gaudi-runner/ranks/process-family.js'
+import { type CommandOfRank, rankEnvironment } from '../../../gaudi-runner/ranks/rank-command.js'
 import {
   connectRunner,
   type JobRef,
@@ -15,10 +15,10 @@ import {
   type RunnerClient,
   type RunnerEvent,
   type SubmittedFile,
-} from '../../gaudi-runner/client/runner-client.js'
-import { startRunner } from '../../gaudi-runner/runner.js'
-import type { JsonObject } from '../../gaudi-runner/contract/struct.js'
-import { anAcceptedOrder } from './an-order.js'
+} from '../../../gaudi-runner/client/runner-client.js'
+import { startRunner } from '../../../gaudi-runner/runner.js'
+import type { JsonObject } from '../../../gaudi-runner/contract/struct.js'
+import { anAcceptedOrder } from '../api/an-order.js'
 
 /** The program that plays a rank. */
 export const actedRanks = fileURLToPath(new URL('./acted-ranks.js', import.meta.url))

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { TestStack } from './test-stack.js'
+import type { TestStack } from '../test-stack.js'
 
-const apiMain = fileURLToPath(new URL('../../api/main.js', import.meta.url))
+const apiMain = fileURLToPath(new URL('../../../api/main.js', import.meta.url))
 
 export type ApiProcess = AsyncDisposable & {
   url: string

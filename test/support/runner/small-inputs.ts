@@ -1,6 +1,6 @@
 import sharp from 'sharp'
-import { wavHeader } from '../../activities/media/wav-header.js'
-import type { SubmittedFile } from '../../gaudi-runner/client/runner-client.js'
+import { wavHeader } from '../../../activities/media/wav-header.js'
+import type { SubmittedFile } from '../../../gaudi-runner/client/runner-client.js'
 import { aFile } from './local-runner.js'
 
 /** A small picture and a hum, as the real ranks read them. */

@@ -13,7 +13,7 @@ import type {
   RankMessage,
   RenderCommand,
   RunnerCommand,
-} from '../../gaudi-runner/ranks/rank-protocol.js'
+} from '../../../gaudi-runner/ranks/rank-protocol.js'
 
 /**
  * Plays one rank over the real control socket, without a model; started with a real rank's own arguments and environment.

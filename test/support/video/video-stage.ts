@@ -2,11 +2,11 @@ import type { WorkflowHandle } from '@temporalio/client'
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { activityEdge } from '../../activities/worker/activity-edge.js'
-import { endedVideos } from '../../activities/worker/ended-videos.js'
-import { workflowCode } from '../../activities/worker/workflow-code.js'
-import { connectTemporal, prepareNamespace, type TemporalClient } from '../../infra/temporal/temporal.js'
-import { connectWorker } from '../../infra/temporal/temporal-worker.js'
+import { activityEdge } from '../../../activities/worker/activity-edge.js'
+import { endedVideos } from '../../../activities/worker/ended-videos.js'
+import { workflowCode } from '../../../activities/worker/workflow-code.js'
+import { connectTemporal, prepareNamespace, type TemporalClient } from '../../../infra/temporal/temporal.js'
+import { connectWorker } from '../../../infra/temporal/temporal-worker.js'
 import {
   cancelUpdate,
   deleteUpdate,
@@ -17,16 +17,21 @@ import {
   renderStartedSignal,
   searchAttributes,
   videoMemoKey,
-} from '../../workflows/names.js'
-import type { RenderProgress } from '../../workflows/progress.js'
-import { queuedMemo } from '../../workflows/video/queued-memo.js'
-import type { SweepActivities } from '../../workflows/sweep/sweep-activities.js'
-import type { VideoInput, VideoMemo } from '../../workflows/video.js'
-import type { AttachRequest, Rendered, RenderRequest, VideoActivities } from '../../workflows/video/video-activities.js'
-import type { video } from '../../workflows/video/video-workflow.js'
-import { anAcceptedOrder } from './an-order.js'
-import { until } from './local-runner.js'
-import { testStack } from './test-stack.js'
+} from '../../../workflows/names.js'
+import type { RenderProgress } from '../../../workflows/progress.js'
+import { queuedMemo } from '../../../workflows/video/queued-memo.js'
+import type { SweepActivities } from '../../../workflows/sweep/sweep-activities.js'
+import type { VideoInput, VideoMemo } from '../../../workflows/video.js'
+import type {
+  AttachRequest,
+  Rendered,
+  RenderRequest,
+  VideoActivities,
+} from '../../../workflows/video/video-activities.js'
+import type { video } from '../../../workflows/video/video-workflow.js'
+import { anAcceptedOrder } from '../api/an-order.js'
+import { until } from '../runner/local-runner.js'
+import { testStack } from '../test-stack.js'
 
 /** Activities that succeed at once; a test replaces those that it is about. */
 export function willing(): VideoActivities {

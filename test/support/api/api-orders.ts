@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type VideoAnswer, videoSchema } from '../../api/videos/video-schema.js'
-import type { ObjectStore } from '../../infra/s3/object-store.js'
-import { objectKeys } from '../../workflows/object-keys.js'
+import { type VideoAnswer, videoSchema } from '../../../api/videos/video-schema.js'
+import type { ObjectStore } from '../../../infra/s3/object-store.js'
+import { objectKeys } from '../../../workflows/object-keys.js'
 import { picture, toneWav } from './api-media.js'
 
 const png = await picture('png', 256, 256)

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client'
 import type { temporal } from '@temporalio/proto'
-import type { VideoActivities } from '../../workflows/video/video-activities.js'
+import type { VideoActivities } from '../../../workflows/video/video-activities.js'
 
 /** One render that has ended, however it ended: from when the node was given it until the server knew of its end, ms. */
 export type NodeRender = { id: string; node: string; started: number; ended: number }

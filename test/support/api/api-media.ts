@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import sharp from 'sharp'
-import { wavHeader } from '../../activities/media/wav-header.js'
+import { wavHeader } from '../../../activities/media/wav-header.js'
 
 /** The ffmpeg of the stack under test, else of the environment. */
 export function ffmpegPath(): string {

@@ -1,5 +1,5 @@
 /**
- * What becomes of orders on their whole way: `node dist/test/support/order-journey.js '[{"steps": "7"}, …]'`, each the text fields of a form.
+ * What becomes of orders on their whole way: `node dist/test/support/video/order-journey.js '[{"steps": "7"}, …]'`, each the text fields of a form.
  *
  * A form is posted to the API, whose bucket then holds order.json; the node worker's code submits that order to a runner over gRPC;
  * its ranks, which are played, keep what they are told to render; and the Python of the real ranks reads it. Prints a JSON
@@ -9,14 +9,14 @@ import { execFileSync } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runnerOrder } from '../../activities/render/runner-order.js'
-import { root } from '../../infra/local/setup/root.mjs'
-import { objectKeys } from '../../workflows/object-keys.js'
-import type { Order } from '../../workflows/order.js'
-import { startTestApi } from './api-fixture.js'
-import { orderForm, postOrder } from './api-orders.js'
-import { eventsOf, startLocalRunner, twoFiles, untilIdle } from './local-runner.js'
-import { testStack } from './test-stack.js'
+import { runnerOrder } from '../../../activities/render/runner-order.js'
+import { root } from '../../../infra/local/setup/root.mjs'
+import { objectKeys } from '../../../workflows/object-keys.js'
+import type { Order } from '../../../workflows/order.js'
+import { startTestApi } from '../api/api-fixture.js'
+import { orderForm, postOrder } from '../api/api-orders.js'
+import { eventsOf, startLocalRunner, twoFiles, untilIdle } from '../runner/local-runner.js'
+import { testStack } from '../test-stack.js'
 
 const forms = JSON.parse(process.argv[2] ?? '[{}]') as Record<string, string>[]
 const kept = join(tmpdir(), `orders-of-${process.pid}.jsonl`)

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { actedRanks } from './local-runner.js'
 
 /** The runner's program. */
-export const runnerMain = fileURLToPath(new URL('../../gaudi-runner/main.js', import.meta.url))
+export const runnerMain = fileURLToPath(new URL('../../../gaudi-runner/main.js', import.meta.url))
 
 /** Killed at the end, if it is still there. */
 export type RunnerProcess = AsyncDisposable & { child: ChildProcess; port: number; address: string; adminUrl: string }

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { rankEnvironment, ranksFolder } from '../../gaudi-runner/ranks/rank-command.js'
-import { parts } from '../../infra/local/setup/parts.mjs'
+import { rankEnvironment, ranksFolder } from '../../../gaudi-runner/ranks/rank-command.js'
+import { parts } from '../../../infra/local/setup/parts.mjs'
 
 /**
  * Runs a Python program on so many ranks, started as the runner does it; the last line that rank 0 prints. Rejects if one

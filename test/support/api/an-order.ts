@@ -1,5 +1,5 @@
-import { type Order, orderFormat } from '../../workflows/order.js'
-import { type OrderParameters, orderParameters } from '../../workflows/parameters.js'
+import { type Order, orderFormat } from '../../../workflows/order.js'
+import { type OrderParameters, orderParameters } from '../../../workflows/parameters.js'
 
 /** What a test changes of an order: parameters by their names, beside the order's own fields. */
 export type OrderChanges = Partial<OrderParameters & Omit<Order, 'parameters'>>

@@ -10,7 +10,7 @@ import type {
   StoredObject,
   UnfinishedUpload,
   Uploaded,
-} from '../../infra/s3/object-store.js'
+} from '../../../infra/s3/object-store.js'
 
 /** A bucket in memory that behaves as S3 does, with switches for the ways in which S3 fails. */
 export class MemoryObjectStore implements ObjectStore {

@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity'
-import { failure } from '../../activities/worker/activity-failure.js'
-import { startHeartbeats } from '../../activities/worker/heartbeats.js'
-import { renderInterruptedSignal } from '../../workflows/names.js'
-import type { RenderProgress } from '../../workflows/progress.js'
-import { until } from './local-runner.js'
+import { failure } from '../../../activities/worker/activity-failure.js'
+import { startHeartbeats } from '../../../activities/worker/heartbeats.js'
+import { renderInterruptedSignal } from '../../../workflows/names.js'
+import type { RenderProgress } from '../../../workflows/progress.js'
+import { until } from '../runner/local-runner.js'
 import type { Stage, StagedVideo } from './video-stage.js'
 
 /** A position in the two chunks of `anAcceptedOrder`. */
