@@ -101,7 +101,9 @@ export function connectRunner(address: string): RunnerClient {
         )
     },
     abort: ({ jobId, generation }, { afterChunk = false, ...options } = {}) =>
-      unary('Abort', options, usualAbortMs, (call, answer) => client.abort({ jobId, generation, afterChunk }, call, answer)),
+      unary('Abort', options, usualAbortMs, (call, answer) =>
+        client.abort({ jobId, generation, afterChunk }, call, answer),
+      ),
     async release(job, options) {
       await unary('Release', options, 10_000, (call, answer) => client.release(job, call, answer))
     },
