@@ -4,9 +4,8 @@ import { headerParams } from './header-params.js'
 import { type PartHead, readHeads } from './part-heads.js'
 import { Problem } from '../http/problems.js'
 
-/** The longest text part, in bytes. */
-export const textBytes = 64 * 1024
-const limits = { files: 16, fields: 40, parts: 48, fieldSize: textBytes, headerPairs: 20 }
+/** Parts of a form, and bytes of a text part. */
+export const formLimits = { files: 16, fields: 40, parts: 48, fieldSize: 64 * 1024, headerPairs: 20 } as const
 
 /** A multipart parser that loses no part without a word, and what the head says of the part that it speaks of. */
 export type FormParser = {
@@ -22,7 +21,7 @@ export function openFormParser(req: IncomingMessage, fail: (problem: unknown) =>
   const boundary = boundaryOf(req).replace(/["\\]/g, '\\$&')
   try {
     const headers = { 'content-type': `multipart/form-data; boundary="${boundary}"` }
-    const parser = busboy({ headers, limits, defCharset: 'latin1' })
+    const parser = busboy({ headers, limits: formLimits, defCharset: 'latin1' })
     const heads = readHeads(parser, fail)
     const boundaries = watchBoundaries(parser, () => heads.seen, fail)
     const whyBroken = (): string =>

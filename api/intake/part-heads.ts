@@ -57,6 +57,9 @@ export function readHeads(
   }
 }
 
+/** The Content-Transfer-Encodings that leave the bytes as they are. */
+export const transferEncodings: readonly string[] = ['binary', '7bit', '8bit']
+
 /** Throws a Problem for a head that does not say what its part is. */
 function readHead(header: Header): { head: PartHead; isFile: boolean } {
   const params = headerParams(header['content-disposition']?.[0] ?? '')
@@ -65,7 +68,7 @@ function readHead(header: Header): { head: PartHead; isFile: boolean } {
   const mediaType = /^[^;\s]*/.exec(contentType)?.[0].toLowerCase() ?? ''
   const encoding = (header['content-transfer-encoding']?.[0] ?? 'binary').trim().toLowerCase()
   const short = name.slice(0, 64)
-  if (!['binary', '7bit', '8bit'].includes(encoding)) {
+  if (!transferEncodings.includes(encoding)) {
     throw refusal(short, `is encoded as ${JSON.stringify(encoding.slice(0, 40))}; send it as it is (RFC 7578, 4.7)`)
   }
   if (mediaType.startsWith('multipart/')) throw refusal(short, 'is a form of its own; send each file as a part')

@@ -120,6 +120,9 @@ test('any text at all is either read or refused as a Problem', () => {
 test('a misspelt name is answered with the nearest known one', () => {
   const cases: [string, string | undefined][] = [
     ['stpes', 'steps'],
+    ['num_inference_steps', 'steps'],
+    ['width', 'size'],
+    ['guidance_scale', 'guide_scale'],
     ['Steps', 'steps'],
     ['steps[]', 'steps'],
     ['input-reference', 'input_reference'],

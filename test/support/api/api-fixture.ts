@@ -91,7 +91,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
       checking: { store, ffmpegPath: ffmpegPath(), maxSeconds: 20, slots: new Slots(2) },
     },
     uploads: new UploadPlaces({ places: uploads, perAddress: 4 }),
-    lingering: new LingeringClose(stopping.signal),
+    lingering: new LingeringClose(stopping.signal, { silenceMs: 1_000 }),
     trusted: new TrustedProxies([]),
     allowedHosts: [],
     reader: new VideoReader(client),
