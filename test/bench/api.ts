@@ -5,7 +5,7 @@ import { connectTemporal } from '../../infra/temporal/temporal.js'
 import type { Order } from '../../workflows/order.js'
 import { startedOrder } from '../support/started-order.js'
 import { type BenchFile, submit, toneWav } from './client.js'
-import { type Cpu, cpuOf, cpuPerOrder, sum, untilQuiet } from './cpu.js'
+import { type Cpu, cpuAtRest, cpuEach, cpuOf, sum, untilQuiet } from './cpu.js'
 import { startVideoLike } from './order.js'
 import { percentile, printTable, type Row, ratePerSecond } from './report.js'
 
@@ -38,6 +38,8 @@ export async function benchApi(stack: Stack): Promise<Row[]> {
   for (let n = 0; n < 100; n++)
     ids.push(await startVideoLike(client, order, { memo: { phase: 'completed' }, taskQueue: unserved }))
 
+  await untilQuiet(stack)
+  const atRest = await cpuAtRest(stack)
   const submits: Submits[] = []
   const reads: Reads[] = []
   for (const backlog of backlogs) {
@@ -46,7 +48,7 @@ export async function benchApi(stack: Stack): Promise<Row[]> {
     await fill(client, order, backlog)
     submits.push(await measureSubmits(stack, { client, order, files }))
   }
-  printCpu(submits)
+  printCpu(submits, atRest)
   return rowsOf(submits, reads)
 }
 
@@ -74,7 +76,7 @@ async function measureSubmits(
     const before = cpuOf(stack)
     const rate = await ratePerSecond(clients, measureMs, post)
     await untilQuiet(stack)
-    return { rate, times: [...times], cpu: cpuPerOrder(before, cpuOf(stack), times.length) }
+    return { rate, times: [...times], cpu: cpuEach(before, cpuOf(stack), times.length) }
   }
   const many = await counted(width)
   const alone = await counted(1)
@@ -100,12 +102,13 @@ async function fill(client: Client, order: Order, backlog: number): Promise<void
   }
 }
 
-/** Milliseconds of CPU an order, by process. */
-function printCpu(submits: readonly Submits[]): void {
-  const columns = submits.flatMap(({ cpu }, i) => [
+/** Milliseconds of CPU an order, by process; beside it what the same processes take when there is none. */
+function printCpu(submits: readonly Submits[], atRest: Cpu): void {
+  const ofOrders = submits.flatMap(({ cpu }, i) => [
     { name: `${width} clients, ${backlogs[i]} queued`, cpu: cpu.many },
     { name: `alone, ${backlogs[i]} queued`, cpu: cpu.alone },
   ])
+  const columns = [...ofOrders, { name: 'at rest, ms a second', cpu: atRest }]
   const parts = [...new Set(columns.flatMap(({ cpu }) => Object.keys(cpu)))].sort()
   const row = (part: string, of: (cpu: Cpu) => number) => [part, ...columns.map(({ cpu }) => of(cpu).toFixed(1))]
   printTable([

@@ -7,9 +7,12 @@ export type Cpu = Record<string, number>
 
 /** The kernel's clock ticks in /proc, 100 a second on every Linux that Node runs on. */
 const tickMs = 10
+const restMs = 5_000
 const quietShare = 0.1
 const quietMs = 500
 const quietRounds = 3
+/** On a machine that others use, a stack at rest may take more than that. */
+const mostRounds = 120
 
 /** What every part of a stack has used since it started. */
 export function cpuOf(stack: Pick<Stack, 'pids'>): Cpu {
@@ -24,9 +27,9 @@ export function cpuOf(stack: Pick<Stack, 'pids'>): Cpu {
   return used
 }
 
-/** What was used from one reading to the next, for each of `orders`; without what has used less than 0.1 ms. */
-export function cpuPerOrder(before: Cpu, after: Cpu, orders: number): Cpu {
-  const each = Object.entries(after).map(([part, ms]) => [part, (ms - (before[part] ?? 0)) / orders] as const)
+/** What was used from one reading to the next, for each of so many; without what has used less than 0.1 ms. */
+export function cpuEach(before: Cpu, after: Cpu, count: number): Cpu {
+  const each = Object.entries(after).map(([part, ms]) => [part, (ms - (before[part] ?? 0)) / count] as const)
   return Object.fromEntries(each.filter(([, ms]) => ms >= 0.1))
 }
 
@@ -34,10 +37,17 @@ export function sum(cpu: Cpu): number {
   return Object.values(cpu).reduce((total, ms) => total + ms, 0)
 }
 
+/** What the stack takes at rest, ms a second. */
+export async function cpuAtRest(stack: Pick<Stack, 'pids'>): Promise<Cpu> {
+  const before = cpuOf(stack)
+  await sleep(restMs)
+  return cpuEach(before, cpuOf(stack), restMs / 1000)
+}
+
 /** Until the whole stack uses less than a tenth of a core: what was begun has been done. */
 export async function untilQuiet(stack: Pick<Stack, 'pids'>): Promise<void> {
   let [used, quiet] = [sum(cpuOf(stack)), 0]
-  while (quiet < quietRounds) {
+  for (let round = 0; quiet < quietRounds && round < mostRounds; round++) {
     await sleep(quietMs)
     const now = sum(cpuOf(stack))
     quiet = now - used < quietShare * quietMs ? quiet + 1 : 0
