@@ -92,7 +92,7 @@ async function checkVideo(t: TestContext, { headers, body }: RawAnswer, expected
   const path = join(folder, `${id}.mp4`)
   writeFileSync(path, Buffer.from(await (await fetch(`${apiUrl}/v1/videos/${id}/content`)).arrayBuffer()))
   const { file, pictureSeconds, loudness, colours } = JSON.parse(
-    await output(process.execPath, [watchVideo, path]),
+    await output(process.execPath, [watchVideo, path], { cwd: folder }),
   ) as VideoContent
   const seen = `${file.width}x${file.height}, ${pictureSeconds.toFixed(2)} s of picture, ${file.soundSeconds.toFixed(2)} s of sound`
   t.diagnostic(`${seen}, ${loudness} dBFS, colours ${colours.join(' ')}; ${headers['x-video-note'] ?? ''}`)
