@@ -2,13 +2,15 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { after, type TestContext, test } from 'node:test'
 import { expectedAnswers, type ExpectedAnswer } from '../fixtures/inputs.js'
+import { output } from '../support/client-tools.js'
 import { orderForm, postOrder, videoUntil } from '../support/api/api-orders.js'
 import { casesDir, type InputCase, readCases, requestOf } from '../support/input-cases.js'
 import { type RawAnswer, rawRequest } from '../support/raw-http.js'
 import { testStack } from '../support/test-stack.js'
-import { watch } from '../support/video-content.js'
+import type { VideoContent } from '../support/video-content.js'
 
 // Every input of the collection, sent byte for byte; each that is accepted is followed to its video, which is watched and listened to.
 // INPUTS=W0,H01 takes those whose ids begin so.
@@ -16,6 +18,7 @@ const { apiUrl } = testStack()
 const cases = readCases()
 const wanted = (process.env['INPUTS'] ?? '').split(',')
 const chosen = (cases ?? []).filter(({ id }) => wanted.some((prefix) => id.startsWith(prefix)))
+const watchVideo = fileURLToPath(new URL('../support/watch-video.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'inputs-'))
 after(() => rmSync(folder, { recursive: true }))
 
@@ -88,7 +91,9 @@ async function checkVideo(t: TestContext, { headers, body }: RawAnswer, expected
   await videoUntil(apiUrl, id, ({ status }) => status === 'completed')
   const path = join(folder, `${id}.mp4`)
   writeFileSync(path, Buffer.from(await (await fetch(`${apiUrl}/v1/videos/${id}/content`)).arrayBuffer()))
-  const { file, pictureSeconds, loudness, colours } = watch(path)
+  const { file, pictureSeconds, loudness, colours } = JSON.parse(
+    await output(process.execPath, [watchVideo, path], { cwd: folder }),
+  ) as VideoContent
   const seen = `${file.width}x${file.height}, ${pictureSeconds.toFixed(2)} s of picture, ${file.soundSeconds.toFixed(2)} s of sound`
   t.diagnostic(`${seen}, ${loudness} dBFS, colours ${colours.join(' ')}; ${headers['x-video-note'] ?? ''}`)
   rmSync(path)
