@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Order } from '../../workflows/order.js'
 import { type Parameters, parametersSchema } from '../parameters/parameters.js'
 import { Problem } from '../http/problems.js'
 
@@ -32,6 +31,9 @@ export function repetitionOf({ headers }: Pick<IncomingMessage, 'headers'>): Rep
   return typeof retry === 'string' && /^\d{1,3}$/.test(retry) ? { kind: 'sdk', retry: Number(retry) } : { kind: 'no' }
 }
 
+/** Files as they were sent, whatever was made of them. */
+export type SentFiles = { reference: { sha256: string }; voices: readonly { sha256: string }[] }
+
 const defaults: Record<string, unknown> = parametersSchema.parse({})
 
 /**
@@ -39,7 +41,7 @@ const defaults: Record<string, unknown> = parametersSchema.parse({})
  * parameter that a later version brings makes another request of it) and the bytes of the files in their order. The seed counts
  * as it was asked for: −1 is the same request each time.
  */
-export function digestOf(parameters: Parameters, { reference, voices }: Pick<Order, 'reference' | 'voices'>): string {
+export function digestOf(parameters: Parameters, { reference, voices }: SentFiles): string {
   const asked = Object.entries(parameters)
     .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name]))
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -47,6 +49,6 @@ export function digestOf(parameters: Parameters, { reference, voices }: Pick<Ord
   return sha256(JSON.stringify({ asked, files }))
 }
 
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+export function sha256(bytes: string | Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -43,6 +43,7 @@ async function checked(reference: Buffer, ...voices: Buffer[]) {
     yield await Promise.resolve(bytes)
   }
   const inputs = {
+    videoId: 'video_1',
     reference: await save({ kind: 'reference' }, body(reference), signal),
     voices: await Promise.all(voices.map((bytes, index) => save({ kind: 'voice', index }, body(bytes), signal))),
     audioType: 'add' as const,

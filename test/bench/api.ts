@@ -1,12 +1,8 @@
 import type { Client } from '@temporalio/client'
-import { Worker } from '@temporalio/worker'
 import sharp from 'sharp'
 import type { Stack } from '../../infra/local/stack/stack.js'
 import { connectTemporal } from '../../infra/temporal/temporal.js'
-import { connectWorker } from '../../infra/temporal/temporal-worker.js'
 import { queues } from '../../workflows/names.js'
-import type { Order } from '../../workflows/order.js'
-import type { Prepared } from '../../workflows/video/video-activities.js'
 import { submit, toneWav } from './client.js'
 import { startBenchVideo } from './order.js'
 import { percentile, type Row, ratePerSecond } from './report.js'
@@ -17,19 +13,11 @@ const backlog = 3_000
 
 /** Submit against a bare start, and status of one id and of random ones, each at 0 and at 3,000 queued. */
 export async function benchApi(stack: Stack): Promise<Row[]> {
-  // Videos shall stay queued: no media tools and no node, and a preparation that takes no time.
+  // Videos shall stay queued: no media tools and no node.
   for (const [part, pid] of Object.entries(stack.pids())) if (/^(media|node)/.test(part)) process.kill(pid, 'SIGSTOP')
   const settings = { TEMPORAL_ADDRESS: stack.temporalAddress, TEMPORAL_NAMESPACE: stack.namespace }
   await using temporal = await connectTemporal(settings)
-  await using forWorker = await connectWorker(settings)
-  const prepare = async (order: Order): Promise<Prepared> => ({ reference: order.reference, voices: order.voices })
-  const worker = await Worker.create({
-    connection: forWorker.connection,
-    namespace: stack.namespace,
-    taskQueue: queues.media,
-    activities: { prepare },
-  })
-  return await worker.runUntil(measure(stack, temporal.client))
+  return await measure(stack, temporal.client)
 }
 
 async function measure({ apiUrl }: Stack, client: Client): Promise<Row[]> {

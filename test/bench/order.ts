@@ -23,7 +23,7 @@ export function benchVideo(): VideoInput {
   const order = anAcceptedOrder(`video_${Math.floor(Date.now() / 1000)}_${random}`, {
     ...orderParameters.parse({ prompt: 'A woman speaks into a studio microphone' }),
     reference: { ...file, kind: 'picture', width: 640, height: 640 },
-    voices: [{ ...file, samples: 160_000 }],
+    voices: [{ ...file, samples: 160_000, analysis: file }],
   })
   return { order, createdAt: Date.now(), retentionMs: 86_400_000 }
 }
