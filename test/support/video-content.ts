@@ -1,0 +1,58 @@
+import { ffmpeg } from './api-media.js'
+import { decodeSound, type FinishedFile, inspectFile } from './finished-file.js'
+
+/** What somebody who watches and listens notices of a finished video. */
+export type VideoContent = {
+  file: FinishedFile
+  pictureSeconds: number
+  /** Root mean square of its sound, dB below full scale. */
+  loudness: number
+  /** Mean of its first frame: red, green, blue, from 0 to 255. */
+  colour: [number, number, number]
+  /** Of each tenth of the picture's time: mean difference of its frames from the first frame, 0 to 255. */
+  motion: number[]
+}
+
+const [width, height] = [64, 64]
+const frameBytes = width * height * 3
+
+/** Decodes a finished video to its end with ffmpeg. */
+export function watch(path: string): VideoContent {
+  const file = inspectFile(path)
+  const frames = small(path)
+  const [first = Buffer.alloc(frameBytes)] = frames
+  const tenths = Array.from({ length: 10 }, (_, at) => frames[Math.floor(((at + 0.5) / 10) * frames.length)] ?? first)
+  return {
+    file,
+    pictureSeconds: file.frames / file.fps,
+    loudness: decibels(decodeSound(path)),
+    colour: [meanOf(first, 0), meanOf(first, 1), meanOf(first, 2)],
+    motion: tenths.map((frame) => difference(frame, first)),
+  }
+}
+
+/** Every frame, as 64 by 64 pixels of three bytes. */
+function small(path: string): Buffer[] {
+  const scale = ['-vf', `scale=${width}:${height}:flags=area`, '-pix_fmt', 'rgb24']
+  const raw = ffmpeg('-i', path, '-map', '0:v:0', ...scale, '-f', 'rawvideo', 'pipe:1')
+  return Array.from({ length: Math.floor(raw.length / frameBytes) }, (_, at) =>
+    raw.subarray(at * frameBytes, (at + 1) * frameBytes),
+  )
+}
+
+function meanOf(frame: Buffer, channel: number): number {
+  let sum = 0
+  for (let at = channel; at < frame.length; at += 3) sum += frame[at] ?? 0
+  return Math.round(sum / (frame.length / 3))
+}
+
+function difference(frame: Buffer, other: Buffer): number {
+  let sum = 0
+  for (const [at, value] of frame.entries()) sum += Math.abs(value - (other[at] ?? 0))
+  return Number((sum / frame.length).toFixed(1))
+}
+
+function decibels(samples: Int16Array): number {
+  const power = samples.reduce((sum, sample) => sum + (sample / 32_768) ** 2, 0) / Math.max(1, samples.length)
+  return Number((10 * Math.log10(Math.max(power, 1e-12))).toFixed(1))
+}
