@@ -1,7 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type'
 import { wavFormat } from '../../infra/sound/wav-format.js'
 import { sniffVoice } from './sniff-voice.js'
-import { decodedWavCodings, refusedWavCodings, takenVoices, voiceKinds } from './voice-kinds.js'
+import { convert, decodedWavCodings, refusedWavCodings, takenVoices, voiceKinds } from './voice-kinds.js'
 
 const mb = 1_000_000
 
@@ -13,7 +13,7 @@ export type FileKind = keyof typeof fileLimits
 export type KnownFile = { kind: FileKind; extension: string }
 
 /** What a file is that its part does not take, as a refusal calls it. */
-export type RefusedFile = { refused: string }
+export type RefusedFile = { refused: string; advice: string }
 
 /** By file-type's word for the first bytes. An MP4 can be a reference or a voice, so the part's name counts too. */
 const references = new Map<string, KnownFile>([
@@ -49,7 +49,7 @@ async function knownVoice(head: Buffer): Promise<KnownFile | RefusedFile | undef
   const word = await sniffVoice(head)
   const kind = voiceKinds.find(({ sniff }) => word !== undefined && sniff.includes(word))
   if (kind === undefined) return undefined
-  if (kind.extension === undefined) return { refused: kind.name }
+  if (kind.extension === undefined) return { refused: kind.name, advice: kind.advice ?? convert }
   const coding = kind.extension === 'wav' ? refusedCoding(head) : undefined
   return coding ?? { kind: 'voice', extension: kind.extension }
 }
@@ -59,5 +59,8 @@ function refusedCoding(head: Buffer): RefusedFile | undefined {
   const at = head.indexOf('fmt ', 0, 'latin1')
   const format = at < 0 ? undefined : wavFormat(head.subarray(at + 8))
   if (format === undefined || !('tag' in format) || decodedWavCodings.has(format.tag)) return undefined
-  return { refused: `WAV with ${refusedWavCodings.get(format.tag) ?? `coding 0x${format.tag.toString(16)}`}` }
+  return {
+    refused: `WAV with ${refusedWavCodings.get(format.tag) ?? `coding 0x${format.tag.toString(16)}`}`,
+    advice: convert,
+  }
 }

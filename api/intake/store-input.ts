@@ -1,6 +1,6 @@
 import type { ObjectStore, Uploaded } from '../../infra/s3/object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { fileLimits, formatsOf, type KnownFile, knownFile } from './file-kinds.js'
+import { fileLimits, formatsOf, type KnownFile, knownFile, type RefusedFile } from './file-kinds.js'
 import { KeptBytes, peek, withByteLimit } from './file-stream.js'
 import type { FilePart } from './form.js'
 import { Problem, unavailable } from '../http/problems.js'
@@ -19,7 +19,7 @@ export function inputStorer(store: Pick<ObjectStore, 'upload'>, videoId: string)
     const kept = new KeptBytes(keptBytes)
     if (head.length === 0) throw new Problem('invalid_file', `the file in '${param}' is empty`, { param })
     const known = await knownFile(part.kind, head)
-    if (known === undefined || 'refused' in known) throw notTaken(part, known?.refused)
+    if (known === undefined || 'refused' in known) throw notTaken(part, known)
     const limit = fileLimits[known.kind]
     let tooLarge: Problem | undefined
     const over = (): Problem => {
@@ -37,11 +37,10 @@ export function inputStorer(store: Pick<ObjectStore, 'upload'>, videoId: string)
   }
 }
 
-function notTaken(part: FilePart, name: string | undefined): Problem {
+function notTaken(part: FilePart, known: RefusedFile | undefined): Problem {
   const param = paramOf(part)
   const what = `the file in '${param}' must be ${formatsOf[part.kind]}`
-  const advice = part.kind === 'voice' ? '; convert it, for example with: ffmpeg -i FILE voice.wav' : ''
-  const found = name === undefined ? 'its bytes are none of these' : `it is ${name}, which is not taken${advice}`
+  const found = known ? `it is ${known.refused}, which is not taken; ${known.advice}` : 'its bytes are none of these'
   return new Problem('invalid_file', `${what}; ${found}`, { param })
 }
 

@@ -7,9 +7,13 @@ export type VoiceKind = {
   sniff: readonly string[]
   /** The extension that its key gets; none where it is refused. */
   extension?: string
-  /** What of it is taken, or why nothing is. */
+  /** What of it is taken, or what it is. */
   remark: string
+  /** What its sender can do, where converting it would be no help. */
+  advice?: string
 }
+
+export const convert = 'convert it, for example with: ffmpeg -i FILE voice.wav'
 
 export const voiceKinds: readonly VoiceKind[] = [
   {
@@ -38,8 +42,13 @@ export const voiceKinds: readonly VoiceKind[] = [
 
   { name: 'AMR', sniff: ['amr'], remark: 'telephones; also inside 3GP' },
   { name: 'WMA', sniff: ['asf'], remark: 'Windows Media' },
-  { name: 'MIDI', sniff: ['mid'], remark: 'notes, not sound' },
-  { name: 'protected M4P', sniff: ['m4p', 'f4p'], remark: 'a purchase that only its owner’s programs can open' },
+  { name: 'MIDI', sniff: ['mid'], remark: 'notes, not sound', advice: 'send what it sounds like, as WAV or MP3' },
+  {
+    name: 'protected M4P',
+    sniff: ['m4p', 'f4p'],
+    remark: 'a purchase that only its owner’s programs can open',
+    advice: 'send a copy without protection',
+  },
   { name: 'Sony Wave64', sniff: ['w64'], remark: '' },
   { name: 'SILK', sniff: ['silk'], remark: 'WeChat voice messages' },
   { name: 'Speex', sniff: ['spx'], remark: '' },
@@ -60,15 +69,26 @@ export const voiceKinds: readonly VoiceKind[] = [
   { name: 'MPEG transport stream', sniff: ['mts'], remark: 'a film' },
   { name: 'MPEG programme stream', sniff: ['mpg'], remark: 'a film' },
   { name: 'tracker music', sniff: ['it', 'xm', 's3m'], remark: 'IT, XM, S3M' },
-  { name: 'HTML', sniff: ['html'], remark: 'a web page, often an error page in place of a download' },
-  { name: 'JSON', sniff: ['json'], remark: 'text, often an error in place of a download' },
-  { name: 'XML', sniff: ['xml'], remark: 'text' },
-  { name: 'PDF', sniff: ['pdf'], remark: 'a document' },
-  { name: 'ZIP', sniff: ['zip'], remark: 'an archive: send what is in it' },
+  {
+    name: 'HTML',
+    sniff: ['html'],
+    remark: 'a web page, often an error page in place of a download',
+    advice: 'send the sound itself',
+  },
+  {
+    name: 'JSON',
+    sniff: ['json'],
+    remark: 'text, often an error in place of a download',
+    advice: 'send the sound itself',
+  },
+  { name: 'XML', sniff: ['xml'], remark: 'text', advice: 'send the sound itself' },
+  { name: 'PDF', sniff: ['pdf'], remark: 'a document', advice: 'send the sound itself' },
+  { name: 'ZIP', sniff: ['zip'], remark: 'an archive: send what is in it', advice: 'send the sound itself' },
   {
     name: 'a picture',
     sniff: ['png', 'jpg', 'webp', 'gif', 'heic', 'avif', 'bmp', 'tif'],
     remark: 'belongs into input_reference',
+    advice: 'send the sound itself',
   },
 ]
 

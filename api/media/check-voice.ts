@@ -3,11 +3,11 @@ import { bytesInMemory, type FileBytes } from '../../infra/sound/file-bytes.js'
 import { type HeardSound, openSound } from '../../infra/sound/heard-sound.js'
 import { analysisRate, type Voice } from '../../workflows/order.js'
 import { AnalysisSignal, type HeardChannel } from './analysis-signal.js'
-import { missingSeconds, storedBytes } from './container-facts.js'
+import { isProtected, missingSeconds, storedBytes } from './container-facts.js'
 import type { MediaChecking } from './media-checking.js'
 import { Problem, unavailable } from '../http/problems.js'
 import type { StoredInput } from '../intake/store-input.js'
-import { refusedCodings } from '../intake/voice-kinds.js'
+import { convert, refusedCodings } from '../intake/voice-kinds.js'
 
 export const shortestVoiceSeconds = 0.4
 /** A voice whose loudest sample stays below −60 dBFS, on either side, is silence. */
@@ -44,15 +44,16 @@ type Decoding = { bytes: FileBytes; checking: MediaChecking; signal: AbortSignal
 async function analyse(check: VoiceCheck, channel: HeardChannel, { bytes, checking, signal }: Decoding) {
   const { store, ffmpegPath, maxSeconds } = checking
   const address = () => store.readUrl(check.voice.key, readUrlSeconds)
-  let failed: unknown
+  let failed: Error | undefined
   async function* wav(): AsyncIterable<Uint8Array> {
     try {
       const run = { ffmpegPath, signal, timeoutMs: decodeMs }
-      const sound = await openSound({ bytes, address }, run, maxSeconds + 1).catch(blame)
+      const sound = await openSound({ bytes, address }, run, maxSeconds + 1)
       yield* analysed.wav(sound)
       await refuse(check, analysed, sound, { bytes, checking, signal })
     } catch (error) {
-      failed = decodingProblem(error, signal)
+      const isLocked = error instanceof FfmpegFailed && (await isProtected(bytes))
+      failed = decodingProblem(error, signal, isLocked) as Error
       throw failed
     }
   }
@@ -64,11 +65,6 @@ async function analyse(check: VoiceCheck, channel: HeardChannel, { bytes, checki
     signal.throwIfAborted()
     throw failed ?? unavailable('the object store', error)
   }
-}
-
-/** Reading a part of the file failed: the store's doing. */
-function blame(error: unknown): never {
-  throw error instanceof FfmpegFailed ? error : unavailable('the object store', error)
 }
 
 const isSilent = ({ peak }: AnalysisSignal): boolean => peak < silentPeak
@@ -83,7 +79,8 @@ async function refuse(
   if (analysed.samples === 0) throw refused('holds no sound')
   if (seconds > checking.maxSeconds) throw refused(`is longer than ${checking.maxSeconds} s`)
   // Before its length: whoever sent half a file should hear that, not that it is short.
-  const missing = sound.missingSeconds || (await missingSeconds(bytes, voice.extension, seconds, signal))
+  const lost = (seconds * sound.missingShare) / (1 - sound.missingShare)
+  const missing = lost || (await missingSeconds(bytes, voice.extension, seconds, signal))
   if (missing > 1 && missing > 0.05 * (seconds + missing)) {
     const declared = (seconds + missing).toFixed(1)
     throw refused(`is cut off: it says that it lasts ${declared} s, and only ${seconds.toFixed(1)} s of it are there`)
@@ -98,8 +95,10 @@ async function refuse(
   }
 }
 
-function decodingProblem(error: unknown, signal: AbortSignal): unknown {
+function decodingProblem(error: unknown, signal: AbortSignal, isLocked: boolean): unknown {
   return mediaProblem(error, signal, () => {
+    if (isLocked)
+      return refused("is protected (DRM): only its owner's programs can open it; send a copy without protection")
     const said = error instanceof FfmpegFailed ? error.stderrTail : ''
     if (/matches no streams/.test(said)) return refused('holds no sound: there is no sound track in it')
     const coding = /^\[(\w+) @ [^\]]*\] Codec \(\w+\) not on whitelist/m.exec(said)?.[1]
@@ -111,8 +110,6 @@ function decodingProblem(error: unknown, signal: AbortSignal): unknown {
     return refused('cannot be decoded: it is broken or cut off', error)
   })
 }
-
-const convert = 'convert it, for example with: ffmpeg -i FILE voice.wav'
 
 /** What a failed ffmpeg means for the request that it ran for. */
 export function mediaProblem(error: unknown, signal: AbortSignal, refusal: () => Problem): unknown {

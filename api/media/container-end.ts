@@ -3,6 +3,7 @@ import type { FileBytes } from '../../infra/sound/file-bytes.js'
 /** Whether an MP4 or a Matroska file ends before what its own lengths say: it was cut off. */
 export async function endsTooEarly(file: FileBytes): Promise<boolean> {
   const head = await file.read(0, 4096)
+  if (head.length < 8) return true
   return head.readUInt32BE(0) === ebml ? endsInSegment(file, head) : endsInBox(file)
 }
 

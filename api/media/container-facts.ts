@@ -15,7 +15,9 @@ import {
 } from 'mediabunny'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import type { FileBytes } from '../../infra/sound/file-bytes.js'
+import { unavailable } from '../http/problems.js'
 import { endsTooEarly } from './container-end.js'
+import { aiffSeconds, cafSeconds } from './declared-length.js'
 
 // It prints what it does not know in strangers' files; what that means for them, their answer says.
 Logging.level = LogLevel.Silent
@@ -28,7 +30,14 @@ export type VideoFacts = { width: number; height: number; codedPixels: number; s
 
 /** A file in S3, read by ranges. */
 export function storedBytes(store: Reading, { key, bytes }: StoredBytes, signal: AbortSignal): FileBytes {
-  return { size: bytes, read: (start, end) => readRange(store, key, start, Math.min(end, bytes), signal) }
+  return {
+    size: bytes,
+    read: (start, end) =>
+      readRange(store, key, start, Math.min(end, bytes), signal).catch((error: unknown) => {
+        signal.throwIfAborted()
+        throw unavailable('the object store', error)
+      }),
+  }
 }
 
 /** A file read by a memory-safe demuxer. Its list of formats leaves out playlists. */
@@ -54,6 +63,11 @@ export async function missingSeconds(
   seconds: number,
   signal: AbortSignal,
 ): Promise<number> {
+  if (extension === 'wav') return 0 // `openSound` knows
+  if (extension === 'aiff' || extension === 'caf') {
+    const declared = await (extension === 'aiff' ? aiffSeconds : cafSeconds)(file)
+    return Math.max(0, (declared ?? 0) - seconds)
+  }
   if (lengthIsPictures.has(extension) && !(await endsTooEarly(file))) return 0
   using input = openContainer(file)
   try {
@@ -63,6 +77,17 @@ export async function missingSeconds(
   } catch {
     signal.throwIfAborted()
     return 0 // it decodes, and says nothing that we could hold against it
+  }
+}
+
+/** Whether a file's first sound can only be opened by its owner's programs (DRM). */
+export async function isProtected(file: FileBytes): Promise<boolean> {
+  using input = openContainer(file)
+  try {
+    const [track] = await input.getAudioTracks()
+    return track?.internalCodecId === 'drms' || track?.internalCodecId === 'enca'
+  } catch {
+    return false
   }
 }
 

@@ -10,8 +10,8 @@ import { cleaned, stereoOf } from './wav-samples.js'
 export type HeardSound = {
   rate: number
   pieces: AsyncIterable<Float32Array>
-  /** What the file promises and does not hold, in seconds, where that is known without decoding. */
-  missingSeconds: number
+  /** How much of it, from 0 to 1, the file promises and does not hold, where that is known without decoding. */
+  missingShare: number
 }
 
 export type SoundFile = {
@@ -36,12 +36,12 @@ export async function openSound(
 ): Promise<HeardSound> {
   const layout = await wavLayout(bytes)
   if (layout?.kind === 'readable') {
-    const { segments, missingSeconds } = layout
+    const { segments, missingShare } = layout
     const rate = segments[0]?.format.rate ?? decodedRate
-    return { rate, pieces: first(seconds * rate, wavPieces(bytes, segments, rate)), missingSeconds }
+    return { rate, pieces: first(seconds * rate, wavPieces(bytes, segments, rate)), missingShare }
   }
   const args = [...safeInput(await address(), 'audio'), '-t', String(seconds), ...stereoOutput]
-  return { rate: decodedRate, pieces: decodedPieces({ ...run, args }), missingSeconds: 0 }
+  return { rate: decodedRate, pieces: decodedPieces({ ...run, args }), missingShare: layout?.missingShare ?? 0 }
 }
 
 // The first sound, not the best: a film's second one is a commentary. A track may start late or have gaps in its timestamps: samples

@@ -5,15 +5,12 @@ import { type OtherWav, type WavFormat, wavFormat } from './wav-format.js'
 /** Samples in a WAV from byte to byte, all in one format. */
 export type WavSegment = { format: WavFormat; start: number; end: number }
 
-/** Where the sound of a file lies that holds one WAV or several, one behind the other. */
-export type WavLayout =
-  | {
-      kind: 'readable'
-      segments: WavSegment[]
-      /** What the last header promises beyond the file's end, in seconds; 0 where it cannot mean what it says. */
-      missingSeconds: number
-    }
-  | ({ kind: 'other' } & OtherWav)
+/**
+ * Where the sound of a file lies that holds one WAV or several, one behind the other; nowhere, if the first is in a coding that is
+ * not read here. `missingShare`: how much of the sound the last header promises beyond the file's end, from 0 to 1; 0 where it cannot
+ * mean what it says.
+ */
+export type WavLayout = ({ kind: 'readable'; segments: WavSegment[] } | { kind: 'other' }) & { missingShare: number }
 
 /** Longer than any file that is taken: whoever writes such a length did not know it yet (0x7FFFFFFF, 0xFFFFFFFF, 2·10⁹, …). */
 const placeholderBytes = 1_000_000_000
@@ -29,9 +26,9 @@ const searchBytes = 2 ** 20
 export async function wavLayout(whole: FileBytes): Promise<WavLayout | undefined> {
   const file = windowed(whole)
   const segments: WavSegment[] = []
-  let format: WavFormat | undefined
+  let format: WavFormat | OtherWav | undefined
   let longSize: number | undefined
-  let missingSeconds = 0
+  let [bytes, missing] = [0, 0]
   let hasSamples = false
   let at = await nextWav(file, 0, searchBytes)
   if (at === undefined) return undefined
@@ -43,16 +40,17 @@ export async function wavLayout(whole: FileBytes): Promise<WavLayout | undefined
     }
     const chunk = await chunkAt(file, at)
     if (chunk.id === 'fmt ') {
-      const read = wavFormat(await file.read(chunk.start, chunk.start + Math.min(chunk.size, 64)))
-      if (read !== undefined && 'tag' in read) return segments.length > 0 ? finish() : { kind: 'other', ...read }
-      format = read
+      format = wavFormat(await file.read(chunk.start, chunk.start + Math.min(chunk.size, 64)))
     } else if (chunk.id === 'ds64') {
-      longSize = Number((await file.read(chunk.start, chunk.start + 16)).readBigUInt64LE(8))
+      const sizes = await file.read(chunk.start, chunk.start + 16)
+      if (sizes.length === 16) longSize = Number(sizes.readBigUInt64LE(8))
     } else if (chunk.id === 'data' && format !== undefined) {
       const declared = chunk.size === 0xffffffff && longSize !== undefined ? longSize : chunk.size
       const sound = await samplesIn(file, chunk.start, declared)
+      missing = sound.missing
+      bytes += sound.end - chunk.start
+      if ('tag' in format) return segments.length > 0 ? finish() : { kind: 'other', missingShare: share() }
       segments.push({ format, start: chunk.start, end: sound.end })
-      missingSeconds = sound.missing / format.frameBytes / format.rate
       hasSamples = true
       at = sound.next
       continue
@@ -64,7 +62,11 @@ export async function wavLayout(whole: FileBytes): Promise<WavLayout | undefined
   return finish()
 
   function finish(): WavLayout {
-    return { kind: 'readable', segments: segments.filter(({ start, end }) => end > start), missingSeconds }
+    return { kind: 'readable', segments: segments.filter(({ start, end }) => end > start), missingShare: share() }
+  }
+
+  function share(): number {
+    return missing / Math.max(1, bytes + missing)
   }
 }
 
