@@ -2,7 +2,7 @@ import { FfmpegFailed } from '../../infra/ffmpeg/ffmpeg.js'
 import { bytesInMemory, type FileBytes } from '../../infra/sound/file-bytes.js'
 import { type HeardSound, openSound } from '../../infra/sound/heard-sound.js'
 import { analysisRate, type Voice } from '../../workflows/order.js'
-import { AnalysisSignal, type HeardChannel } from './analysis-signal.js'
+import { AnalysisSignal, type Hearing, usualHearing } from './analysis-signal.js'
 import { isProtected, missingSeconds, storedBytes } from './container-facts.js'
 import type { MediaChecking } from './media-checking.js'
 import { Problem, unavailable } from '../http/problems.js'
@@ -10,8 +10,6 @@ import type { StoredInput } from '../intake/store-input.js'
 import { convert, refusedCodings } from '../intake/voice-kinds.js'
 
 export const shortestVoiceSeconds = 0.4
-/** A voice whose loudest sample stays below −60 dBFS, on either side, is silence. */
-const silentPeak = 10 ** (-60 / 20)
 const decodeMs = 120_000
 const readUrlSeconds = 600
 
@@ -31,17 +29,17 @@ export async function checkVoice(check: VoiceCheck, checking: MediaChecking, sig
   const { voice } = check
   const bytes = voice.whole ? bytesInMemory(voice.whole) : storedBytes(checking.store, voice, signal)
   const file = { key: voice.key, bytes: voice.bytes, sha256: voice.sha256 }
-  const mixed = await analyse(check, 'both', { bytes, checking, signal })
-  // Everybody hears it, and the mix of its channels would be nearly silent.
-  const louder = mixed.analysed.cancelledOut()
-  const { analysed, uploaded } = louder ? await analyse(check, louder, { bytes, checking, signal }) : mixed
-  const silence = isSilent(analysed) ? { isSilent: true as const } : {}
+  const usual = await analyse(check, usualHearing, { bytes, checking, signal })
+  // Few need it: sides that cancel each other out, and whispers.
+  const better = usual.analysed.betterHearing()
+  const { analysed, uploaded } = better ? await analyse(check, better, { bytes, checking, signal }) : usual
+  const silence = analysed.isSilent ? { isSilent: true as const } : {}
   return { ...file, samples: analysed.samples, ...silence, analysis: { key: check.key, ...uploaded } }
 }
 
 type Decoding = { bytes: FileBytes; checking: MediaChecking; signal: AbortSignal }
 
-async function analyse(check: VoiceCheck, channel: HeardChannel, { bytes, checking, signal }: Decoding) {
+async function analyse(check: VoiceCheck, hearing: Hearing, { bytes, checking, signal }: Decoding) {
   const { store, ffmpegPath, maxSeconds } = checking
   const address = () => store.readUrl(check.voice.key, readUrlSeconds)
   let failed: Error | undefined
@@ -57,7 +55,7 @@ async function analyse(check: VoiceCheck, channel: HeardChannel, { bytes, checki
       throw failed
     }
   }
-  const analysed = new AnalysisSignal(channel)
+  const analysed = new AnalysisSignal(hearing)
   try {
     const { bytes: length, sha256 } = await store.upload(check.key, wav(), { contentType: 'audio/wav', signal })
     return { analysed, uploaded: { bytes: length, sha256 } }
@@ -66,8 +64,6 @@ async function analyse(check: VoiceCheck, channel: HeardChannel, { bytes, checki
     throw failed ?? unavailable('the object store', error)
   }
 }
-
-const isSilent = ({ peak }: AnalysisSignal): boolean => peak < silentPeak
 
 async function refuse(
   { voice, maySilent }: VoiceCheck,
@@ -88,7 +84,7 @@ async function refuse(
   if (seconds < shortestVoiceSeconds) {
     throw refused(`is ${seconds.toFixed(2)} s long; the least is ${shortestVoiceSeconds} s`)
   }
-  if (isSilent(analysed) && !maySilent) {
+  if (analysed.isSilent && !maySilent) {
     throw refused(
       'is silent: its loudest sample stays below -60 dBFS; a person who only listens is possible with audio_type=para, beside one who speaks',
     )

@@ -166,7 +166,10 @@ test('channels that cancel each other out are not mixed: the louder one is analy
 })
 
 test('a quiet voice is a voice, on whichever side it is; one below -60 dBFS is silence', async () => {
-  await sendVoices([stereo(() => 0, sine(10 ** (-50 / 20)))])
+  const { signals } = await sendVoices([stereo(() => 0, sine(10 ** (-50 / 20)))])
+  // As loud as others for who analyses it.
+  assert.ok(Math.abs(peakOf(signals[0]) - 0.5) < 0.01)
+  assert.ok(toneShare(signals[0]) > 0.99)
   await sendVoices([toneWav(1, 0.0012)])
   assert.match(await refusalOf([toneWav(1, 0.0009)]), /silent.*audio_type=para/)
   assert.match(

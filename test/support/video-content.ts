@@ -1,11 +1,11 @@
 import { ffmpeg } from './api-media.js'
-import { decodeSound, type FinishedFile, inspectFile } from './finished-file.js'
+import { type FinishedFile, inspectFile } from './finished-file.js'
 
 /** What somebody who watches and listens notices of a finished video. */
 export type VideoContent = {
   file: FinishedFile
   pictureSeconds: number
-  /** Root mean square of its sound, dB below full scale. */
+  /** Root mean square of its sound, dB below full scale: of both sides, which may cancel each other out in a mix. */
   loudness: number
   /** Mean of its first frame: red, green, blue, from 0 to 255. */
   colour: [number, number, number]
@@ -25,7 +25,7 @@ export function watch(path: string): VideoContent {
   return {
     file,
     pictureSeconds: file.frames / file.fps,
-    loudness: decibels(decodeSound(path)),
+    loudness: decibels(stereo(path)),
     colour: [meanOf(first, 0), meanOf(first, 1), meanOf(first, 2)],
     motion: tenths.map((frame) => difference(frame, first)),
   }
@@ -38,6 +38,11 @@ function small(path: string): Buffer[] {
   return Array.from({ length: Math.floor(raw.length / frameBytes) }, (_, at) =>
     raw.subarray(at * frameBytes, (at + 1) * frameBytes),
   )
+}
+
+function stereo(path: string): Int16Array {
+  const raw = ffmpeg('-i', path, '-map', '0:a:0', '-ac', '2', '-f', 's16le', 'pipe:1')
+  return new Int16Array(raw.buffer, raw.byteOffset, raw.length >> 1)
 }
 
 function meanOf(frame: Buffer, channel: number): number {
