@@ -31,21 +31,18 @@ export function repetitionOf({ headers }: Pick<IncomingMessage, 'headers'>): Rep
   return typeof retry === 'string' && /^\d{1,3}$/.test(retry) ? { kind: 'sdk', retry: Number(retry) } : { kind: 'no' }
 }
 
-/** Files as they were sent, whatever was made of them. */
-export type SentFiles = { reference: { sha256: string }; voices: readonly { sha256: string }[] }
-
 const defaults: Record<string, unknown> = parametersSchema.parse({})
 
 /**
  * SHA-256, in hex, of what was asked for: the parameters that differ from their defaults (so that neither saying a default nor a
- * parameter that a later version brings makes another request of it) and the bytes of the files in their order. The seed counts
- * as it was asked for: −1 is the same request each time.
+ * parameter that a later version brings makes another request of it) and the bytes of the files as they were sent, the reference
+ * first. The seed counts as it was asked for: −1 is the same request each time.
  */
-export function digestOf(parameters: Parameters, { reference, voices }: SentFiles): string {
+export function digestOf(parameters: Parameters, sent: readonly { sha256: string }[]): string {
   const asked = Object.entries(parameters)
     .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name]))
     .sort(([a], [b]) => (a < b ? -1 : 1))
-  const files = [reference, ...voices].map(({ sha256 }) => sha256)
+  const files = sent.map(({ sha256 }) => sha256)
   return sha256(JSON.stringify({ asked, files }))
 }
 

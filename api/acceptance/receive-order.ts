@@ -66,7 +66,7 @@ export async function receiveOrder(
     })
     signal.throwIfAborted()
     outcome = 'stored'
-    return { order, digest: digestOf(parameters, { reference, voices }) }
+    return { order, digest: digestOf(parameters, [reference, ...voices]) }
   } finally {
     stop({ outcome })
   }

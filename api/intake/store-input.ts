@@ -2,7 +2,7 @@ import type { ObjectStore, Uploaded } from '../../infra/s3/object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import { fileLimits, formatsOf, type KnownFile, knownFile, type RefusedFile } from './file-kinds.js'
 import { KeptBytes, peek, withByteLimit } from './file-stream.js'
-import type { FilePart } from './form.js'
+import type { FilePart } from './collected-parts.js'
 import { Problem, unavailable } from '../http/problems.js'
 
 /** An uploaded file in S3, not yet known to be sound; `whole`, where it is small: it need not be read back. */

@@ -48,7 +48,13 @@ async function check(t: TestContext, input: InputCase): Promise<void> {
   const expected = expectedAnswers[input.id]
   assert.ok(expected, 'no answer is expected of it')
   const video = input.request.path.includes('{VIDEO}') ? await aCompletedVideo() : ''
-  const answer = await rawRequest(apiUrl, requestOf(input, apiUrl, video))
+  const ask = () => rawRequest(apiUrl, requestOf(input, apiUrl, video))
+  // Whoever listens only once all is sent may lose one answer in twenty.
+  const tries = input.request.transport?.read_late === true ? 19 : 0
+  let lost = 0
+  for (let i = 0; i < tries; i++) await ask().catch(() => lost++)
+  assert.ok(lost <= 1, `${lost} answers of ${tries} were lost`)
+  const answer = await ask()
   const text = answer.body.toString('utf8', 0, 2000)
   t.diagnostic(`${input.id} ${answer.status} ${answer.status === 200 ? '' : text}`)
   assert.ok(
