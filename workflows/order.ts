@@ -22,8 +22,15 @@ export type StoredFile = { key: string; bytes: number; sha256: string }
 
 export type Reference = StoredFile & { kind: 'picture' | 'video'; width: number; height: number }
 
-/** `samples` at 16 kHz, mono, counted after decoding: the one truth for a voice's length. */
-export type Voice = StoredFile & { samples: number }
+/** A voice as it was sent: what the finished file's sound is made of, in its quality and with its channels. */
+export type Voice = StoredFile & {
+  /** At 16 kHz, counted when it was decoded: the one truth for its length. */
+  samples: number
+  /** Nothing of it is heard: its person only listens. */
+  isSilent?: true
+  /** What the ranks read: a WAV of 16 kHz, mono, 16 bit, made when the voice was checked. Its header leaves the length open. */
+  analysis: StoredFile
+}
 
 /** Samples per second of the analysis signal (wav2vec2's rate). */
 export const analysisRate = 16_000

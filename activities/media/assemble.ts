@@ -1,8 +1,7 @@
 import { Context } from '@temporalio/activity'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { runFfmpeg, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
+import { runFfmpeg } from '../../infra/ffmpeg/ffmpeg.js'
 import { tempFolder } from '../../infra/files/temp-folder.js'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { framesOf, orderFrames, orderSamples, renderFps } from '../../workflows/chunk-plan.js'
@@ -17,6 +16,7 @@ import { startHeartbeats } from '../worker/heartbeats.js'
 import { pictureOptions } from './picture-track.js'
 import { downloadSegment } from './download-segment.js'
 import { soundFilter, soundRate } from './sound-filter.js'
+import { trackInput, type VoiceTrack, voiceTrack } from './voice-track.js'
 
 export type AssembleDependencies = {
   store: Pick<ObjectStore, 'get' | 'read' | 'removeAll' | 'upload'>
@@ -52,8 +52,8 @@ async function assemble(
   for (const [chunk, generation] of rendered.lineage.entries()) {
     segments.push(await downloadSegment(store, { videoId: order.videoId, chunk, generation }, at(`chunk-${chunk}.mp4`)))
   }
-  const voices: string[] = []
-  for (const [i, { key }] of order.voices.entries()) voices.push(await download(store, key, at(`voice-${i}`), signal))
+  const voices: VoiceTrack[] = []
+  for (const [i, voice] of order.voices.entries()) voices.push(await voiceTrack(store, voice, at(`voice-${i}`), run))
   const closing = logo_video
     ? await fitClosingClip(closingClipPath, { width, height, fps }, { ...run, folder: folder.path })
     : undefined
@@ -69,7 +69,13 @@ async function assemble(
   return { bytes, sha256, frames: expected.frames, seconds: expected.frames / fps }
 }
 
-type Parts = { segments: string[]; voices: string[]; closing: ClosingClip | undefined; path: string; folder: string }
+type Parts = {
+  segments: string[]
+  voices: VoiceTrack[]
+  closing: ClosingClip | undefined
+  path: string
+  folder: string
+}
 
 /** One run of ffmpeg: the picture copied or converted, the sound encoded once, the index in front. */
 async function assemblyArgs(order: Order, { segments, voices, closing, path, folder }: Parts): Promise<string[]> {
@@ -84,7 +90,7 @@ async function assemblyArgs(order: Order, { segments, voices, closing, path, fol
   const sound = soundFilter(order, picture.count, silenceOf(order, closing))
   return [
     ...picture.inputs,
-    ...voices.flatMap((voice) => safeInput(voice, 'audio')),
+    ...voices.flatMap(trackInput),
     ...['-filter_complex', picture.filter ? `${picture.filter};${sound}` : sound],
     ...['-map', picture.map, '-map', '[sound]', '-map_metadata', '-1'],
     ...picture.codec,
@@ -106,15 +112,3 @@ const chunkFramesOf = (order: Order): number => framesOf(orderSamples(order), or
 
 const silenceOf = (order: Order, closing: ClosingClip | undefined): number =>
   Math.round(((closing?.frames ?? 0) * soundRate) / order.parameters.fps)
-
-async function download(
-  store: Pick<ObjectStore, 'get'>,
-  key: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const got = await store.get(key, { signal })
-  if (got.kind !== 'whole') throw failure('internal', `${key} is not in the storage (${got.kind})`)
-  await pipeline(got.body, createWriteStream(path), { signal })
-  return path
-}

@@ -1,83 +1,37 @@
 import { Context } from '@temporalio/activity'
-import { FfmpegFailed, rawMono, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
+import { FfmpegFailed, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { orderFrames, renderFps } from '../../workflows/chunk-plan.js'
-import type { FailureCode } from '../../workflows/failures.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { analysisRate, type Order, type StoredFile, type Voice } from '../../workflows/order.js'
-import type { Prepared, VideoActivities } from '../../workflows/video/video-activities.js'
+import type { Order, StoredFile } from '../../workflows/order.js'
+import type { VideoActivities } from '../../workflows/video/video-activities.js'
 import { failure } from '../worker/activity-failure.js'
 import { uploadFromFfmpeg } from './ffmpeg-upload.js'
 import { startHeartbeats } from '../worker/heartbeats.js'
-import { wavHeader } from './wav-header.js'
 
 export type PrepareDependencies = { store: Pick<ObjectStore, 'upload' | 'readUrl'>; ffmpegPath: string }
 
 const timeoutMs = 50 * 60_000
 const urlSeconds = 3600
 
-/** Makes of the uploads what the ranks read, from S3 to S3 without touching a disk. Run twice, it writes the same again. */
+/** Makes of a reference film what the ranks read, from S3 to S3 without touching a disk. Run twice, it writes the same again. */
 export function createPrepareActivities(dependencies: PrepareDependencies): Pick<VideoActivities, 'prepare'> {
   return {
-    async prepare(order): Promise<Prepared> {
+    async prepare(order) {
       using _beats = startHeartbeats(2000)
-      const voices: StoredFile[] = []
-      for (const [index, voice] of order.voices.entries())
-        voices.push(await prepareVoice(dependencies, order, voice, index))
-      return { reference: await prepareReference(dependencies, order), voices }
+      return await prepareReference(dependencies, order)
     },
   }
 }
 
-/** 16 kHz, mono, 16 bit: decoded as the order's samples were counted, so the count must come out the same. */
-async function prepareVoice(
-  { store, ffmpegPath }: PrepareDependencies,
-  order: Order,
-  voice: Voice,
-  index: number,
-): Promise<StoredFile> {
-  const name = `voice ${index + 1}`
-  async function* wav(pcm: AsyncIterable<Buffer>): AsyncIterable<Uint8Array> {
-    yield wavHeader(voice.samples)
-    let bytes = 0
-    for await (const piece of pcm) {
-      bytes += piece.length
-      yield piece
-    }
-    if (bytes === voice.samples * 2) return
-    throw failure(
-      'bad_output',
-      `${name} has ${bytes / 2} samples, but ${voice.samples} were counted when it was accepted`,
-    )
-  }
-  const source = await store.readUrl(voice.key, urlSeconds)
-  return await uploadFromFfmpeg({
-    store,
-    key: objectKeys.preparedVoice(order.videoId, index),
-    contentType: 'audio/wav',
-    signal: Context.current().cancellationSignal,
-    through: wav,
-    run: {
-      ffmpegPath,
-      timeoutMs,
-      args: [...safeInput(source, 'audio'), ...rawMono(analysisRate)],
-    },
-  }).catch(blameInput('voice_unreadable', name))
-}
-
-/** A picture is read as it was uploaded; a video is given a constant rate, no sound, and no more frames than are rendered. */
-async function prepareReference(
-  { store, ffmpegPath }: PrepareDependencies,
-  order: Order,
-): Promise<Prepared['reference']> {
-  const { kind, key, bytes, sha256 } = order.reference
-  if (kind === 'picture') return { kind, key, bytes, sha256 }
-  const source = await store.readUrl(key, urlSeconds)
+/** A constant rate, no sound, and no more frames than are rendered. */
+async function prepareReference({ store, ffmpegPath }: PrepareDependencies, order: Order): Promise<StoredFile> {
+  const source = await store.readUrl(order.reference.key, urlSeconds)
   // setpts: a track that starts late would begin with copies of its first frame. scale: square pixels, as the ranks count them and
   // as the API counted the reference's size; 4:2:0 needs even sides.
   const square = `scale='trunc(max(iw,iw*sar)/2)*2':'trunc(max(ih,ih/sar)/2)*2',setsar=1`
   const filter = `setpts=PTS-STARTPTS,fps=${renderFps(order.parameters.fps)},${square}`
-  const made = await uploadFromFfmpeg({
+  return await uploadFromFfmpeg({
     store,
     key: objectKeys.preparedReference(order.videoId, 'mp4'),
     contentType: 'video/mp4',
@@ -94,16 +48,13 @@ async function prepareReference(
         ...['-movflags', '+frag_keyframe+empty_moov+default_base_moof', '-f', 'mp4', 'pipe:1'],
       ],
     },
-  }).catch(blameInput('reference_unreadable', 'the reference video'))
-  return { kind, ...made }
+  }).catch(blameInput)
 }
 
 /** What ffmpeg refuses here was decoded once when it was accepted; still, its owner is the one who can mend it. */
-function blameInput(code: FailureCode, name: string): (error: unknown) => never {
-  return (error) => {
-    if (error instanceof FfmpegFailed && error.reason === 'refused') {
-      throw failure(code, `${name} could not be decoded`, { cause: error })
-    }
-    throw error
+function blameInput(error: unknown): never {
+  if (error instanceof FfmpegFailed && error.reason === 'refused') {
+    throw failure('reference_unreadable', 'the reference video could not be decoded', { cause: error })
   }
+  throw error
 }

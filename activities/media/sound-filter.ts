@@ -6,24 +6,20 @@ export const soundRate = 48_000
 const perAnalysisSample = soundRate / analysisRate
 
 /**
- * The filter graph that makes the file's sound of the uploaded voices, inputs `firstInput` and the next: 48 kHz stereo,
+ * The filter graph that makes the file's sound of the voices' stereo tracks, inputs `firstInput` and the next: 48 kHz stereo,
  * exactly as long as the voices' samples say, then `silence` samples at 48 kHz. Its output is `[sound]`.
  */
 export function soundFilter({ voices, parameters }: Order, firstInput: number, silence: number): string {
   const { audio_type } = parameters
   const lengths = voices.map((voice) => voice.samples * perAnalysisSample)
-  const each = voices.map((_, i) => `[${firstInput + i}:a:0]${clean},${exactly(lengths[i] ?? 0)}[voice${i}]`)
+  const each = voices.map(
+    (_, i) => `[${firstInput + i}:a:0]aresample=${soundRate},${exactly(lengths[i] ?? 0)}[voice${i}]`,
+  )
   const labels = voices.map((_, i) => `[voice${i}]`).join('')
   const joined = audio_type === 'add' ? `concat=n=${voices.length}:v=0:a=1` : both(voices.length)
   const length = soundSamples(lengths, audio_type)
   return [...each, `${labels}${joined},${exactly(length + silence)}[sound]`].join(';')
 }
-
-/**
- * A track may start late or have gaps in its timestamps: samples count, as they did when the voice was measured. pan instead
- * of a channel conversion: that would make mono sound 3 dB quieter.
- */
-const clean = `asetpts=N/SR/TB,aresample=${soundRate},pan=stereo|FL=FL+FC|FR=FR+FC`
 
 const exactly = (samples: number): string => `apad,atrim=end_sample=${samples}`
 

@@ -32,7 +32,7 @@ export function rankSettings({ parameters, ...order }: Order) {
 /** The files that go with it, streamed from S3 when their turn comes; the last chunk's state where there is one. */
 export function runnerFiles(
   store: Pick<ObjectStore, 'get'>,
-  { order, prepared }: RenderRequest,
+  { order, reference }: RenderRequest,
   { lineage, last }: StoredChunks,
 ): SubmittedFile[] {
   const maker = lineage.at(-1) ?? 0
@@ -44,8 +44,8 @@ export function runnerFiles(
     open: () => openObject(store, key),
   })
   return [
-    file('REFERENCE', prepared.reference),
-    ...voiceRoles.flatMap((role, i) => (prepared.voices[i] ? [file(role, prepared.voices[i])] : [])),
+    file('REFERENCE', reference),
+    ...voiceRoles.flatMap((role, i) => (order.voices[i] ? [file(role, order.voices[i].analysis)] : [])),
     ...(last
       ? [file('CHECKPOINT', { key: objectKeys.chunkState(order.videoId, lineage.length - 1, maker), ...last.state })]
       : []),

@@ -15,6 +15,7 @@ import type { Parameters } from '../parameters/parameters.js'
 import type { Patience } from '../intake/pour-body.js'
 import { Problem } from '../http/problems.js'
 import { readParameters } from '../parameters/read-parameters.js'
+import { withListener } from './silent-voice.js'
 import { inputStorer, type StoredInput } from '../intake/store-input.js'
 import type { Upload } from '../intake/upload-places.js'
 
@@ -47,13 +48,15 @@ export async function receiveOrder(
     // Parameters before files: they cost nothing to check.
     const parameters = readParameters(form.texts)
     const { reference, voices } = required(form)
-    const media = await checkMedia({ reference, voices, audioType: parameters.audio_type }, checking, signal)
+    const inputs = { videoId, reference, voices, audioType: parameters.audio_type }
+    const chosen = resolved(parameters)
+    const media = await withListener(await checkMedia(inputs, checking, signal), chosen, { videoId, store })
     const size = sizeOf(parameters.size, media.reference)
-    const order: Order = { format: orderFormat, videoId, ...media, ...size, parameters: resolved(parameters) }
+    const order: Order = { format: orderFormat, videoId, ...media, ...size, parameters: chosen }
     checkBoxes(order.parameters.bbox, order.voices.length, order.reference, order)
     signal.throwIfAborted()
     outcome = 'stored'
-    return { order, digest: digestOf(parameters, media) }
+    return { order, digest: digestOf(parameters, [reference, ...voices]) }
   } finally {
     stop({ outcome })
   }

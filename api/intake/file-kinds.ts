@@ -1,4 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type'
+import { wavFormat } from '../../infra/sound/wav-format.js'
+import { sniffVoice } from './sniff-voice.js'
+import { convert, decodedWavCodings, refusedWavCodings, takenVoices, voiceKinds } from './voice-kinds.js'
 
 const mb = 1_000_000
 
@@ -8,6 +11,9 @@ export type FileKind = keyof typeof fileLimits
 
 /** A file's kind, and the extension that its key gets: from this closed list, never from the client. */
 export type KnownFile = { kind: FileKind; extension: string }
+
+/** What a file is that its part does not take, as a refusal calls it. */
+export type RefusedFile = { refused: string; advice: string }
 
 /** By file-type's word for the first bytes. An MP4 can be a reference or a voice, so the part's name counts too. */
 const references = new Map<string, KnownFile>([
@@ -20,30 +26,41 @@ const references = new Map<string, KnownFile>([
   ['webm', { kind: 'video', extension: 'webm' }],
   ['mkv', { kind: 'video', extension: 'mkv' }],
 ])
-const voices = new Map<string, KnownFile>([
-  ['wav', { kind: 'voice', extension: 'wav' }],
-  ['mp3', { kind: 'voice', extension: 'mp3' }],
-  ['m4a', { kind: 'voice', extension: 'm4a' }],
-  // Many encoders write sound-only MP4 under the general brand.
-  ['mp4', { kind: 'voice', extension: 'm4a' }],
-  ['aac', { kind: 'voice', extension: 'aac' }],
-  ['flac', { kind: 'voice', extension: 'flac' }],
-  ['ogg', { kind: 'voice', extension: 'ogg' }],
-  ['oga', { kind: 'voice', extension: 'ogg' }],
-  ['opus', { kind: 'voice', extension: 'ogg' }],
-])
-
 /** The formats that each part takes, in words for a refusal. */
 export const formatsOf = {
   reference: 'a PNG, JPEG or WebP picture, or an MP4, MOV, WebM or MKV video',
-  voice: 'a WAV, MP3, M4A, AAC, FLAC, OGG or Opus sound',
+  voice: `a sound: ${takenVoices.slice(0, -1).join(', ')} or ${takenVoices.at(-1)}`,
 } as const
 
-/** How many bytes decide what a file is. */
-export const sniffBytes = 4096
+/** How many bytes decide what a file is: room for tags and junk in front. */
+export const sniffBytes = 16_384
 
-/** What a file is by its first bytes, for the part it was sent as; undefined when it is nothing that this part takes. */
-export async function knownFile(part: 'reference' | 'voice', head: Uint8Array): Promise<KnownFile | undefined> {
+/** What a file is by its first bytes, for the part it was sent as; undefined when it is nothing known. */
+export async function knownFile(
+  part: 'reference' | 'voice',
+  head: Uint8Array,
+): Promise<KnownFile | RefusedFile | undefined> {
+  if (part === 'voice') return await knownVoice(Buffer.from(head.buffer, head.byteOffset, head.length))
   const type = await fileTypeFromBuffer(head)
-  return type === undefined ? undefined : (part === 'reference' ? references : voices).get(type.ext)
+  return type === undefined ? undefined : references.get(type.ext)
+}
+
+async function knownVoice(head: Buffer): Promise<KnownFile | RefusedFile | undefined> {
+  const word = await sniffVoice(head)
+  const kind = voiceKinds.find(({ sniff }) => word !== undefined && sniff.includes(word))
+  if (kind === undefined) return undefined
+  if (kind.extension === undefined) return { refused: kind.name, advice: kind.advice ?? convert }
+  const coding = kind.extension === 'wav' ? refusedCoding(head) : undefined
+  return coding ?? { kind: 'voice', extension: kind.extension }
+}
+
+/** A WAV can hold anything: its header says what, mostly within the first bytes. */
+function refusedCoding(head: Buffer): RefusedFile | undefined {
+  const at = head.indexOf('fmt ', 0, 'latin1')
+  const format = at < 0 ? undefined : wavFormat(head.subarray(at + 8))
+  if (format === undefined || !('tag' in format) || decodedWavCodings.has(format.tag)) return undefined
+  return {
+    refused: `WAV with ${refusedWavCodings.get(format.tag) ?? `coding 0x${format.tag.toString(16)}`}`,
+    advice: convert,
+  }
 }

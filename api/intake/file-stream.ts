@@ -35,3 +35,28 @@ export async function* withByteLimit(
     yield chunk
   }
 }
+
+/** Keeps what passes, as long as it is no more than `limit` bytes. */
+export class KeptBytes {
+  readonly #limit: number
+  #pieces: Uint8Array[] | undefined = []
+  #length = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  async *passing(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const piece of stream) {
+      this.#length += piece.length
+      if (this.#length > this.#limit) this.#pieces = undefined
+      this.#pieces?.push(piece)
+      yield piece
+    }
+  }
+
+  /** All that has passed; undefined if it was too much to keep. */
+  whole(): Buffer | undefined {
+    return this.#pieces && Buffer.concat(this.#pieces, this.#length)
+  }
+}

@@ -12,7 +12,12 @@ import { type TokenGrid, tokenGrid } from './token-grid.js'
  */
 export function checkBoxes(boxes: readonly Box[], voices: number, reference: Reference, render: Size): void {
   if (boxes.length === 0) return
-  if (voices === 1) throw refused('is for two voices: one voice owns the whole picture, and a box would have no effect')
+  if (voices === 1) {
+    throw refused(
+      'is for two voices: one voice owns the whole picture, and a box would have no effect; ' +
+        'with audio_type=para and two boxes the second person listens',
+    )
+  }
   if (boxes.length !== voices) {
     const most = boxes.length > 2 ? '; the model knows two people at most' : ''
     throw refused(`has ${counted(boxes.length, 'box', 'boxes')} for ${counted(voices, 'voice')}${most}`)

@@ -1,19 +1,27 @@
 import { soundSamples } from '../../workflows/chunk-plan.js'
+import { objectKeys } from '../../workflows/object-keys.js'
 import { analysisRate, type Reference, type StoredFile, type Voice } from '../../workflows/order.js'
 import type { AudioType } from '../../workflows/parameters.js'
 import { pictureSize } from './check-picture.js'
 import { videoSize } from './check-video.js'
-import { voiceSamples } from './check-voice.js'
+import { checkVoice } from './check-voice.js'
 import type { MediaChecking } from './media-checking.js'
 import { Problem } from '../http/problems.js'
 import type { StoredInput } from '../intake/store-input.js'
 
-/** Decodes what was stored, and returns it with what an order must know of it. Anything unfit is a Problem that names its parameter. */
+export type Inputs = { videoId: string; reference: StoredInput; voices: StoredInput[]; audioType: AudioType }
+
+/**
+ * Decodes what was stored, once, and stores what the ranks read of it; returns both with what an order must know. Anything unfit is a
+ * Problem that names its parameter.
+ */
 export async function checkMedia(
-  inputs: { reference: StoredInput; voices: StoredInput[]; audioType: AudioType },
+  inputs: Inputs,
   checking: MediaChecking,
   signal: AbortSignal,
 ): Promise<{ reference: Reference; voices: Voice[] }> {
+  // A person who only listens, beside one who speaks.
+  const maySilent = inputs.audioType === 'para' && inputs.voices.length > 1
   const failed = new AbortController()
   const stop = AbortSignal.any([signal, failed.signal])
   const inSlot = async <T>(check: () => Promise<T>): Promise<T> => {
@@ -27,12 +35,15 @@ export async function checkMedia(
   }
   const [reference, ...voices] = await allEnded([
     inSlot(() => referenceOf(inputs.reference, checking, stop)),
-    ...inputs.voices.map((voice) =>
-      inSlot(async () => ({ ...fileOf(voice), samples: await voiceSamples(voice, checking, stop) })),
+    ...inputs.voices.map((voice, i) =>
+      inSlot(() => checkVoice({ voice, key: objectKeys.preparedVoice(inputs.videoId, i), maySilent }, checking, stop)),
     ),
   ] as [Promise<Reference>, ...Promise<Voice>[]]).catch((error: unknown) => {
     throw signal.aborted ? signal.reason : (failed.signal.reason ?? error)
   })
+  if (voices.every((voice) => voice.isSilent)) {
+    throw new Problem('invalid_file', "every voice in 'audio' is silent: somebody must speak", { param: 'audio' })
+  }
   const total = soundSamples(
     voices.map((voice) => voice.samples),
     inputs.audioType,

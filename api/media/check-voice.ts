@@ -1,56 +1,110 @@
-import { FfmpegFailed, rawMono, runFfmpeg, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
-import { analysisRate } from '../../workflows/order.js'
-import { declaredSeconds, oggIsCutOff } from './container-facts.js'
+import { FfmpegFailed } from '../../infra/ffmpeg/ffmpeg.js'
+import { bytesInMemory, type FileBytes } from '../../infra/sound/file-bytes.js'
+import { type HeardSound, openSound } from '../../infra/sound/heard-sound.js'
+import { analysisRate, type Voice } from '../../workflows/order.js'
+import { AnalysisSignal, type Hearing, usualHearing } from './analysis-signal.js'
+import { isProtected, missingSeconds, storedBytes } from './container-facts.js'
 import type { MediaChecking } from './media-checking.js'
 import { Problem, unavailable } from '../http/problems.js'
 import type { StoredInput } from '../intake/store-input.js'
+import { convert, refusedCodings } from '../intake/voice-kinds.js'
 
 export const shortestVoiceSeconds = 0.4
-/** A voice whose loudest sample stays below −60 dBFS is silence: 32,768 × 10^(−60 / 20). */
-const silentPeak = 33
 const decodeMs = 120_000
 const readUrlSeconds = 600
 
+export type VoiceCheck = {
+  voice: StoredInput
+  /** Where the analysis signal is stored. */
+  key: string
+  /** Whether it may be silence, as where another person speaks. */
+  maySilent: boolean
+}
+
 /**
- * Decodes a voice to its end, as the renderer will hear it (16 kHz, mono), and returns how many samples there are.
- * A voice that is broken, cut off, silent, too short or too long is a Problem of `audio`.
+ * Decodes a voice to its end, once, and stores what the ranks read: 16 kHz, mono, 16 bit. A voice that is broken, cut off, silent, too
+ * short or too long is a Problem of `audio`, and leaves nothing behind.
  */
-export async function voiceSamples(voice: StoredInput, checking: MediaChecking, signal: AbortSignal): Promise<number> {
-  const { samples, peak } = await decode(voice, checking, signal)
-  const seconds = samples / analysisRate
-  if (samples === 0) throw refused('holds no sound')
-  // Checked first: whoever sent half a file should hear that, not that it is short.
-  if (await isCutOff(voice, seconds, checking, signal)) throw refused('is cut off: it ends before its own end')
+export async function checkVoice(check: VoiceCheck, checking: MediaChecking, signal: AbortSignal): Promise<Voice> {
+  const { voice } = check
+  const bytes = voice.whole ? bytesInMemory(voice.whole) : storedBytes(checking.store, voice, signal)
+  const file = { key: voice.key, bytes: voice.bytes, sha256: voice.sha256 }
+  const usual = await analyse(check, usualHearing, { bytes, checking, signal })
+  // Few need it: sides that cancel each other out, and whispers.
+  const better = usual.analysed.betterHearing()
+  const { analysed, uploaded } = better ? await analyse(check, better, { bytes, checking, signal }) : usual
+  const silence = analysed.isSilent ? { isSilent: true as const } : {}
+  return { ...file, samples: analysed.samples, ...silence, analysis: { key: check.key, ...uploaded } }
+}
+
+type Decoding = { bytes: FileBytes; checking: MediaChecking; signal: AbortSignal }
+
+async function analyse(check: VoiceCheck, hearing: Hearing, { bytes, checking, signal }: Decoding) {
+  const { store, ffmpegPath, maxSeconds } = checking
+  const address = () => store.readUrl(check.voice.key, readUrlSeconds)
+  let failed: Error | undefined
+  async function* wav(): AsyncIterable<Uint8Array> {
+    try {
+      const run = { ffmpegPath, signal, timeoutMs: decodeMs }
+      const sound = await openSound({ bytes, address }, run, maxSeconds + 1)
+      yield* analysed.wav(sound)
+      await refuse(check, analysed, sound, { bytes, checking, signal })
+    } catch (error) {
+      const isLocked = error instanceof FfmpegFailed && (await isProtected(bytes))
+      failed = decodingProblem(error, signal, isLocked) as Error
+      throw failed
+    }
+  }
+  const analysed = new AnalysisSignal(hearing)
+  try {
+    const { bytes: length, sha256 } = await store.upload(check.key, wav(), { contentType: 'audio/wav', signal })
+    return { analysed, uploaded: { bytes: length, sha256 } }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw failed ?? unavailable('the object store', error)
+  }
+}
+
+async function refuse(
+  { voice, maySilent }: VoiceCheck,
+  analysed: AnalysisSignal,
+  sound: HeardSound,
+  { bytes, checking, signal }: Decoding,
+): Promise<void> {
+  const seconds = analysed.samples / analysisRate
+  if (analysed.samples === 0) throw refused('holds no sound')
+  if (seconds > checking.maxSeconds) throw refused(`is longer than ${checking.maxSeconds} s`)
+  // Before its length: whoever sent half a file should hear that, not that it is short.
+  const lost = (seconds * sound.missingShare) / (1 - sound.missingShare)
+  const missing = lost || (await missingSeconds(bytes, voice.extension, seconds, signal))
+  if (missing > 1 && missing > 0.05 * (seconds + missing)) {
+    const declared = (seconds + missing).toFixed(1)
+    throw refused(`is cut off: it says that it lasts ${declared} s, and only ${seconds.toFixed(1)} s of it are there`)
+  }
   if (seconds < shortestVoiceSeconds) {
     throw refused(`is ${seconds.toFixed(2)} s long; the least is ${shortestVoiceSeconds} s`)
   }
-  if (seconds > checking.maxSeconds) throw refused(`is longer than ${checking.maxSeconds} s`)
-  if (peak < silentPeak) throw refused('is silent: its loudest sample stays below -60 dBFS')
-  return samples
+  if (analysed.isSilent && !maySilent) {
+    throw refused(
+      'is silent: its loudest sample stays below -60 dBFS; a person who only listens is possible with audio_type=para, beside one who speaks',
+    )
+  }
 }
 
-async function decode(
-  voice: StoredInput,
-  { store, ffmpegPath, maxSeconds }: MediaChecking,
-  signal: AbortSignal,
-): Promise<{ samples: number; peak: number }> {
-  const url = await store.readUrl(voice.key, readUrlSeconds)
-  const meter = new PcmMeter()
-  // A WAV that was written to a pipe cannot know its length and declares the greatest: reading past its end is no error then.
-  const strict = isPipedWav(voice.head) ? [] : ['-xerror']
-  const output = ['-t', String(maxSeconds + 1), ...rawMono(analysisRate)]
-  try {
-    await runFfmpeg({
-      ffmpegPath,
-      args: [...strict, ...safeInput(url, 'audio'), ...output],
-      signal,
-      timeoutMs: decodeMs,
-      stdout: (chunk) => meter.add(chunk),
-    })
-  } catch (error) {
-    throw mediaProblem(error, signal, () => refused('cannot be decoded to its end: it is broken or cut off', error))
-  }
-  return meter
+function decodingProblem(error: unknown, signal: AbortSignal, isLocked: boolean): unknown {
+  return mediaProblem(error, signal, () => {
+    if (isLocked)
+      return refused("is protected (DRM): only its owner's programs can open it; send a copy without protection")
+    const said = error instanceof FfmpegFailed ? error.stderrTail : ''
+    if (/matches no streams/.test(said)) return refused('holds no sound: there is no sound track in it')
+    const coding = /^\[(\w+) @ [^\]]*\] Codec \(\w+\) not on whitelist/m.exec(said)?.[1]
+    const name = coding === undefined ? undefined : refusedCodings.get(coding)
+    if (name !== undefined) return refused(`is ${name}, which is not taken; ${convert}`)
+    if (coding !== undefined || /Decoder \S+ not found|Unknown decoder|none\) ?$/im.test(said)) {
+      return refused(`has a coding that is not taken; ${convert}`)
+    }
+    return refused('cannot be decoded: it is broken or cut off', error)
+  })
 }
 
 /** What a failed ffmpeg means for the request that it ran for. */
@@ -67,42 +121,6 @@ export function mediaProblem(error: unknown, signal: AbortSignal, refusal: () =>
   }
 }
 
-async function isCutOff(
-  voice: StoredInput,
-  seconds: number,
-  { store, maxSeconds }: MediaChecking,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (voice.extension === 'ogg') return oggIsCutOff(store, voice, signal)
-  if (seconds >= maxSeconds || isPipedWav(voice.head)) return false
-  const declared = await declaredSeconds(store, voice, signal)
-  // MP3 counts its encoder's padding, AAC may or may not: some tenths of a second are no loss.
-  return declared !== undefined && declared - seconds > 0.25 + declared * 0.01
-}
-
-function isPipedWav(head: Buffer): boolean {
-  return head.length >= 8 && head.toString('latin1', 0, 4) === 'RIFF' && head.readUInt32LE(4) === 0xffffffff
-}
-
 function refused(what: string, cause?: unknown): Problem {
   return new Problem('invalid_file', `the sound in 'audio' ${what}`, { param: 'audio', cause })
-}
-
-/** Counts 16-bit samples as they pass and remembers the loudest. */
-class PcmMeter {
-  samples = 0
-  peak = 0
-  /** The first half of a sample that a chunk border cut in two. */
-  #half: Buffer = Buffer.alloc(0)
-
-  add(chunk: Buffer): void {
-    const bytes = this.#half.length === 0 ? chunk : Buffer.concat([this.#half, chunk])
-    const even = bytes.length - (bytes.length % 2)
-    for (let at = 0; at < even; at += 2) {
-      const level = Math.abs(bytes.readInt16LE(at))
-      if (level > this.peak) this.peak = level
-    }
-    this.samples += even / 2
-    this.#half = bytes.subarray(even)
-  }
 }

@@ -14,6 +14,10 @@ import {
   WEBM,
 } from 'mediabunny'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
+import type { FileBytes } from '../../infra/sound/file-bytes.js'
+import { unavailable } from '../http/problems.js'
+import { endsTooEarly } from './container-end.js'
+import { aiffSeconds, cafSeconds } from './declared-length.js'
 
 // It prints what it does not know in strangers' files; what that means for them, their answer says.
 Logging.level = LogLevel.Silent
@@ -24,33 +28,70 @@ type Reading = Pick<ObjectStore, 'get'>
 /** Picture size as displayed and length in seconds of a video's first picture track, as its container tells. */
 export type VideoFacts = { width: number; height: number; codedPixels: number; seconds: number }
 
-/** A file in S3, read by ranges by a memory-safe demuxer. Its list of formats leaves out playlists. */
-function openContainer(store: Reading, file: StoredBytes, signal: AbortSignal): Input {
+/** A file in S3, read by ranges. */
+export function storedBytes(store: Reading, { key, bytes }: StoredBytes, signal: AbortSignal): FileBytes {
+  return {
+    size: bytes,
+    read: (start, end) =>
+      readRange(store, key, start, Math.min(end, bytes), signal).catch((error: unknown) => {
+        signal.throwIfAborted()
+        throw unavailable('the object store', error)
+      }),
+  }
+}
+
+/** A file read by a memory-safe demuxer. Its list of formats leaves out playlists. */
+function openContainer(file: FileBytes): Input {
   return new Input({
     formats: [WAVE, MP3, MP4, QTFF, FLAC, ADTS, OGG, WEBM, MATROSKA],
     source: new CustomSource({
-      getSize: () => file.bytes,
-      read: (start, end) => readRange(store, file.key, start, end, signal),
+      getSize: () => file.size,
+      read: (start, end) => file.read(start, end),
       prefetchProfile: 'network',
     }),
   })
 }
 
-/** The length that a sound file declares of itself; undefined when it declares none. */
-export async function declaredSeconds(
-  store: Reading,
-  file: StoredBytes,
+/**
+ * How much of its sound a file promises beyond the `seconds` that were decoded; 0 where it promises nothing, or where what it promises
+ * is not sound: the length of an MP4 or Matroska may be its picture's, or that of what was cut away (edit lists), so it
+ * counts only where the file ends before its own end.
+ */
+export async function missingSeconds(
+  file: FileBytes,
+  extension: string,
+  seconds: number,
   signal: AbortSignal,
-): Promise<number | undefined> {
-  using input = openContainer(store, file, signal)
+): Promise<number> {
+  if (extension === 'wav') return 0 // `openSound` knows
+  if (extension === 'aiff' || extension === 'caf') {
+    const declared = await (extension === 'aiff' ? aiffSeconds : cafSeconds)(file)
+    return Math.max(0, (declared ?? 0) - seconds)
+  }
+  if (lengthIsPictures.has(extension) && !(await endsTooEarly(file))) return 0
+  using input = openContainer(file)
   try {
-    const seconds = await input.getDurationFromMetadata()
-    return seconds === null || !Number.isFinite(seconds) ? undefined : seconds
+    const [track] = await input.getAudioTracks()
+    const declared = await track?.getDurationFromMetadata()
+    return Number.isFinite(declared) ? Math.max(0, (declared ?? 0) - seconds) : 0
   } catch {
     signal.throwIfAborted()
-    return undefined // it decodes, and says nothing that we could hold against it
+    return 0 // it decodes, and says nothing that we could hold against it
   }
 }
+
+/** Whether a file's first sound can only be opened by its owner's programs (DRM). */
+export async function isProtected(file: FileBytes): Promise<boolean> {
+  using input = openContainer(file)
+  try {
+    const [track] = await input.getAudioTracks()
+    return track?.internalCodecId === 'drms' || track?.internalCodecId === 'enca'
+  } catch {
+    return false
+  }
+}
+
+const lengthIsPictures = new Set(['m4a', 'mov', '3gp', 'webm', 'mkv'])
 
 /** What a video container says of its picture; undefined when it has none or cannot be read. */
 export async function videoFacts(
@@ -58,7 +99,7 @@ export async function videoFacts(
   file: StoredBytes,
   signal: AbortSignal,
 ): Promise<VideoFacts | undefined> {
-  using input = openContainer(store, file, signal)
+  using input = openContainer(storedBytes(store, file, signal))
   try {
     const track = await input.getPrimaryVideoTrack()
     if (track === null) return undefined
@@ -72,21 +113,6 @@ export async function videoFacts(
   }
 }
 
-/** Largest Ogg page: 27 bytes of header, 255 of segment table, 255 × 255 of packets. */
-const oggPageBytes = 27 + 255 + 255 * 255
-
-/** Whether the last page of an Ogg file is not all there. ffmpeg decodes what there is and says nothing. */
-export async function oggIsCutOff(store: Reading, file: StoredBytes, signal: AbortSignal): Promise<boolean> {
-  const start = Math.max(0, file.bytes - 2 * oggPageBytes)
-  const tail = await readRange(store, file.key, start, file.bytes, signal)
-  const page = tail.lastIndexOf('OggS')
-  if (page < 0) return true
-  const segments = tail[page + 26]
-  if (segments === undefined || page + 27 + segments > tail.length) return true
-  const packets = tail.subarray(page + 27, page + 27 + segments).reduce((sum, length) => sum + length, 0)
-  return page + 27 + segments + packets > tail.length
-}
-
 async function readRange(
   store: Reading,
   key: string,
@@ -94,6 +120,7 @@ async function readRange(
   end: number,
   signal: AbortSignal,
 ): Promise<Buffer> {
+  if (end <= start) return Buffer.alloc(0)
   const got = await store.get(key, { range: `bytes=${start}-${end - 1}`, signal })
   if (got.kind !== 'whole' && got.kind !== 'part') throw new Error(`${key}: ${got.kind}`)
   const chunks: Buffer[] = []

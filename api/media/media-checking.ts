@@ -3,7 +3,7 @@ import type { Slots } from '../../infra/program/slots.js'
 
 /** What checking an upload needs, and its limits. */
 export type MediaChecking = {
-  store: Pick<ObjectStore, 'get' | 'read' | 'readUrl'>
+  store: Pick<ObjectStore, 'get' | 'read' | 'readUrl' | 'upload'>
   ffmpegPath: string
   /** Longest sound, in seconds. */
   maxSeconds: number

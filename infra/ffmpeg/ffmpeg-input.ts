@@ -9,13 +9,21 @@ const containers = ['mov', 'mp4', 'm4a', '3gp', '3g2', 'mj2', 'matroska', 'webm'
 
 // `image2` stays out: it expands patterns in names.
 const formats = {
-  audio: [...containers, 'wav', 'mp3', 'flac', 'ogg', 'aac'],
+  audio: [...containers, 'wav', 'mp3', 'flac', 'ogg', 'aac', 'aiff', 'caf'],
   picture: ['png_pipe', 'jpeg_pipe', 'webp_pipe'],
   video: containers,
 }
 
+/** What WAV, AIFF, CAF and QuickTime hold as it is, and telephones' G.711. */
+const pcm = 'u8 s8 s16le s16be s24le s24be s32le s32be f32le f32be f64le f64be alaw mulaw'
+const adpcm = ['adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt']
+
 const codecs = {
-  audio: 'aac,mp3,mp3float,opus,libopus,vorbis,flac,alac,pcm_s16le,pcm_s24le,pcm_s32le,pcm_f32le,pcm_u8'.split(','),
+  audio: [
+    ...'aac mp3 mp3float mp2 mp2float opus libopus vorbis flac alac'.split(' '),
+    ...pcm.split(' ').map((name) => `pcm_${name}`),
+    ...adpcm,
+  ],
   picture: 'mjpeg,png,webp'.split(','),
   video: 'h264,hevc,vp8,vp9,av1,libdav1d,mpeg4'.split(','),
 }
@@ -41,11 +49,6 @@ export function safeInput(source: string, kind: InputKind): string[] {
     ...(isJpegName(source) ? ['-f', 'jpeg_pipe'] : []),
     ...['-i', source.startsWith('/') ? `file:${source}` : source],
   ]
-}
-
-/** The options that give an input's first sound as headerless mono, 16 bit, little-endian, at `rate` Hz; a `-t` may go before. */
-export function rawMono(rate: number): string[] {
-  return ['-map', '0:a:0', '-ac', '1', '-ar', String(rate), '-f', 's16le', 'pipe:1']
 }
 
 /** By a name that ends so ffmpeg takes `image2`, whatever the content: the one format that must be told. */

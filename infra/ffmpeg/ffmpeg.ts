@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type ChildLimits, childEnv, findProgram, withinLimits } from './child-limits.js'
 
-export { type InputKind, rawMono, safeInput } from './ffmpeg-input.js'
+export { type InputKind, safeInput } from './ffmpeg-input.js'
 
 export type FfmpegRun = {
   ffmpegPath: string

@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,7 @@ import type { VideoFile } from '../../workflows/video.js'
 import type { Rendered } from '../../workflows/video/video-activities.js'
 import { testStack } from '../support/test-stack.js'
 import { anAcceptedOrder, type OrderChanges } from '../support/api/an-order.js'
+import { floats, fmtChunk, riff, riffChunk } from '../support/wav-files.js'
 
 const { ffmpegPath, s3 } = testStack()
 const store = await connectObjectStore(s3)
@@ -65,7 +67,7 @@ async function anOrderWithChunks(changes: OrderChanges): Promise<{ order: Order;
   for (const [i, voice] of order.voices.entries()) {
     const path = join(folder, 'voice.wav')
     await ffmpeg(...beeps(i === 0 ? 44_100 : 48_000, i + 1, samples / 16_000), path)
-    await store.upload(voice.key, createReadStream(path))
+    Object.assign(voice, await store.upload(voice.key, createReadStream(path)))
   }
   return { order, lineage: Array.from({ length: chunks }, (_, chunk) => makerOf(chunk)), frames }
 }
@@ -113,6 +115,8 @@ async function flashes(path: string): Promise<number[]> {
   assert.equal(grey.length, times.length)
   return times.filter((_, i) => (grey[i] ?? 0) > 128)
 }
+
+const meanOf = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
 /** Seconds at which a beep begins: the sound's first rise after a tenth of silence. */
 async function beginnings(path: string): Promise<number[]> {
@@ -167,6 +171,40 @@ test('two voices are heard one after the other or together, each at its own leve
     if (audio_type === 'add') assert.ok(Math.abs(peak - 0.5) < 0.05, `peak ${peak}`)
     else assert.ok(peak > 0.9 && peak <= 1, `peak ${peak}`)
   }
+})
+
+test('a voice with a wrong header, in two files and with samples that are no numbers, is heard whole in the file', async () => {
+  const half = (channels: number) => {
+    const sound = Array.from(
+      { length: (samples / 2) * channels },
+      (_, i) => 0.3 * Math.sin(Math.floor(i / channels) / 8),
+    )
+    for (const [i, value] of [NaN, Infinity, -Infinity, 6, -6].entries()) sound[1000 + i] = value
+    return riff([fmtChunk({ tag: 3, bits: 32, channels }), riffChunk('data', floats(sound), 0x7fff_ffff)])
+  }
+  const { order, ...rendered } = await anOrderWithChunks({})
+  const [voice] = order.voices
+  assert.ok(voice)
+  const bytes = Buffer.concat([half(1), half(2)])
+  Object.assign(voice, await store.upload(voice.key, Readable.from([bytes])))
+  const { path } = await assembled(order, rendered)
+  const raw = await decoded(path, '-map', '0:a', '-ac', '1', '-ar', '16000', '-f', 's16le')
+  const loudness = (from: number, to: number) =>
+    Math.sqrt(meanOf(Array.from({ length: to - from }, (_, i) => (raw.readInt16LE((from + i) * 2) / 32_768) ** 2)))
+  // A sine of 0.3, from the first half to the last.
+  for (const at of [0, 0.4, 0.6, 0.95]) {
+    const from = Math.floor(at * samples) + 2_000
+    assert.ok(Math.abs(loudness(from, from + 2_000) - 0.3 * Math.SQRT1_2) < 0.02, String(at))
+  }
+})
+
+test('a voice that is not in the storage as it was sent makes no file', async () => {
+  const { order, ...rendered } = await anOrderWithChunks({})
+  const bytes = await store.read(order.voices[0]?.key ?? '', 2 ** 24)
+  assert.ok(bytes)
+  bytes[1000] = 1 ^ (bytes[1000] ?? 0)
+  await store.put(order.voices[0]?.key ?? '', bytes)
+  await assert.rejects(assembled(order, rendered), { type: 'internal', message: /as it was sent/ })
 })
 
 test('the closing clip follows, in the shape of the video, without sound', async () => {

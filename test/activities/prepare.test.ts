@@ -1,6 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,8 +13,7 @@ import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
 import { pino } from 'pino'
 import { orderFrames } from '../../workflows/chunk-plan.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import type { Order } from '../../workflows/order.js'
-import type { Prepared } from '../../workflows/video/video-activities.js'
+import type { Order, StoredFile } from '../../workflows/order.js'
 import { testStack } from '../support/test-stack.js'
 import { anAcceptedOrder, type OrderChanges } from '../support/api/an-order.js'
 
@@ -27,13 +25,16 @@ after(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** 2.5 s of sound at 44.1 kHz in stereo, and 3 s of a video at an uneven rate with odd sides. */
+const film = (videoId: string): Order['reference'] => ({
+  ...anAcceptedOrder('').reference,
+  key: `videos/${videoId}/input/r.mkv`,
+  kind: 'video',
+})
+
+/** 3 s of a video at an uneven rate with odd sides. */
 async function anOrder(videoId: string, changes: OrderChanges = {}): Promise<Order> {
   const order = anAcceptedOrder(videoId, changes)
-  const voice = join(folder, 'voice.flac')
-  await ffmpeg('-f', 'lavfi', '-i', 'sine=f=300:r=44100:d=2.5', '-ac', '2', voice)
   order.voices = order.voices.map((each) => ({ ...each, samples: 40_000 }))
-  await store.upload(order.voices[0]?.key ?? '', createReadStream(voice))
   const video = join(folder, 'reference.mkv')
   const uneven = 'testsrc=s=161x121:r=30:d=3,select=mod(n\\,3)'
   await ffmpeg('-f', 'lavfi', '-i', uneven, '-fps_mode', 'vfr', '-c:v', 'libx264', '-pix_fmt', 'yuv444p', video)
@@ -57,37 +58,13 @@ async function framesOf(key: string): Promise<string> {
 const ffmpeg = (...args: string[]) => runFfmpeg({ ffmpegPath, timeoutMs: 60_000, args: ['-y', ...args] })
 const { prepare } = createPrepareActivities({ store, ffmpegPath })
 const { remove } = createRemoveActivities({ store, log: pino({ level: 'silent' }) })
-const prepared = (order: Order): Promise<Prepared> => new MockActivityEnvironment().run(prepare, order)
-
-test('a voice becomes a 16 kHz mono WAV of exactly the samples that were counted', async () => {
-  const order = await anOrder('video_1700000000_prepareaaa')
-  const { voices, reference } = await prepared(order)
-  assert.deepEqual(reference, { kind: 'picture', key: order.reference.key, bytes: 10, sha256: 'ab' })
-  const wav = await store.read(voices[0]?.key ?? '')
-  assert.ok(wav)
-  assert.equal(wav.length, 44 + 80_000)
-  assert.deepEqual(
-    [wav.toString('latin1', 0, 4), wav.readUInt32LE(4), wav.readUInt32LE(24), wav.readUInt32LE(40)],
-    ['RIFF', 80_036, 16_000, 80_000],
-  )
-  const sha256 = createHash('sha256').update(wav).digest('hex')
-  assert.deepEqual(voices, [{ key: objectKeys.preparedVoice(order.videoId, 0), bytes: wav.length, sha256 }])
-  assert.deepEqual((await prepared(order)).voices, voices)
-
-  await new MockActivityEnvironment().run(remove, order.videoId)
-  for await (const { key } of store.list(objectKeys.video(order.videoId))) assert.fail(`${key} is still there`)
-  await new MockActivityEnvironment().run(remove, order.videoId)
-})
+const prepared = (order: Order): Promise<StoredFile> => new MockActivityEnvironment().run(prepare, order)
 
 test('a reference video gets a constant rate, even sides, and no more frames than are rendered', async () => {
-  const reference = {
-    ...anAcceptedOrder('').reference,
-    key: 'videos/video_1700000000_preparebbb/input/r.mkv',
-    kind: 'video' as const,
-  }
-  const order = await anOrder('video_1700000000_preparebbb', { fps: 24, reference })
-  const made = (await prepared(order)).reference
-  assert.deepEqual([made.kind, made.key], ['video', objectKeys.preparedReference(order.videoId, 'mp4')])
+  const videoId = 'video_1700000000_preparebbb'
+  const order = await anOrder(videoId, { fps: 24, reference: film(videoId) })
+  const made = await prepared(order)
+  assert.equal(made.key, objectKeys.preparedReference(videoId, 'mp4'))
   const lines = await framesOf(made.key)
   assert.match(lines, /#dimensions 0: 160x120/)
   assert.match(lines, /#tb 0: 1\/24\n/)
@@ -118,16 +95,18 @@ test('a reference video of oblong pixels gets square ones: it is as large as the
     const counted = await videoFacts(store, { key, bytes: bytes.length }, new AbortController().signal)
     assert.deepEqual({ width: counted?.width, height: counted?.height }, size)
     const even = `${size.width - (size.width % 2)}x${size.height - (size.height % 2)}`
-    assert.match(await framesOf((await prepared(order)).reference.key), new RegExp(`#dimensions 0: ${even}`))
+    assert.match(await framesOf((await prepared(order)).key), new RegExp(`#dimensions 0: ${even}`))
   }
 })
 
-test('a voice that is not as long as it was counted, or no sound at all, leaves no WAV', async () => {
-  const order = await anOrder('video_1700000000_prepareccc')
-  const key = objectKeys.preparedVoice(order.videoId, 0)
-  const longer = { ...order, voices: order.voices.map((voice) => ({ ...voice, samples: 40_001 })) }
-  await assert.rejects(prepared(longer), { type: 'bad_output', message: /40000 samples, but 40001 were counted/ })
-  await store.put(order.voices[0]?.key ?? '', '#EXTM3U\n')
-  await assert.rejects(prepared(order), { type: 'voice_unreadable', message: 'voice 1 could not be decoded' })
-  assert.equal((await store.get(key)).kind, 'missing')
+test('what was made of a film is removed with its video, and what is no film leaves nothing', async () => {
+  const order = await anOrder('video_1700000000_prepareccc', { reference: film('video_1700000000_prepareccc') })
+  await prepared(order)
+  await new MockActivityEnvironment().run(remove, order.videoId)
+  for await (const { key } of store.list(objectKeys.video(order.videoId))) assert.fail(`${key} is still there`)
+  await new MockActivityEnvironment().run(remove, order.videoId)
+
+  await store.put(order.reference.key, '#EXTM3U\n')
+  await assert.rejects(prepared(order), { type: 'reference_unreadable', message: /could not be decoded/ })
+  assert.equal((await store.get(objectKeys.preparedReference(order.videoId, 'mp4'))).kind, 'missing')
 })

@@ -42,9 +42,10 @@ async function aRequest(prompt = 'a person talks', generation = 1): Promise<Rend
     return { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
   }
   const order = anAcceptedOrder(videoId, { prompt, steps: 4, width: 64, height: 64 })
-  order.voices = order.voices.map((voice) => ({ ...voice, samples: 153 * 640 }))
+  const analysis = await stored(objectKeys.preparedVoice(videoId, 0))
+  order.voices = order.voices.map((voice) => ({ ...voice, samples: 153 * 640, analysis }))
   const reference = { kind: 'picture' as const, ...(await stored(order.reference.key)) }
-  return { order, prepared: { reference, voices: [await stored(objectKeys.preparedVoice(videoId, 0))] }, generation }
+  return { order, reference, generation }
 }
 
 /** The same with a second for each chunk. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { wavHeader } from '../../activities/media/wav-header.js'
+import { wavHeader } from '../../infra/sound/wav-header.js'
 import { analysisRate } from '../../workflows/order.js'
 
 export type BenchFile = { name: string; bytes: Uint8Array<ArrayBuffer> }
@@ -12,7 +12,7 @@ export function toneWav(seconds: number): BenchFile {
     const loudness = Math.sin((i / analysisRate) * 12) ** 2
     sound.writeInt16LE(Math.round(9000 * loudness * Math.sin((i / analysisRate) * 1200)), i * 2)
   }
-  return { name: 'voice.wav', bytes: Uint8Array.from(Buffer.concat([wavHeader(samples), sound])) }
+  return { name: 'voice.wav', bytes: Uint8Array.from(Buffer.concat([wavHeader(16_000, samples), sound])) }
 }
 
 /** Sends a video as a client would; its id. Throws with the answer when it is refused. */

@@ -26,7 +26,7 @@ export function startBenchVideo(
   const order = anAcceptedOrder('', {
     ...orderParameters.parse({ prompt: 'A woman speaks into a studio microphone' }),
     reference: { ...file, kind: 'picture', width: 640, height: 640 },
-    voices: [{ ...file, samples: 160_000 }],
+    voices: [{ ...file, samples: 160_000, analysis: file }],
   })
   return startVideoLike(client, order, { memo, taskQueue })
 }

@@ -1,5 +1,5 @@
 import { ffmpeg } from './api/api-media.js'
-import { decodeSound, type FinishedFile, inspectFile } from './api/finished-file.js'
+import { type FinishedFile, inspectFile } from './api/finished-file.js'
 
 export type Colour = readonly [red: number, green: number, blue: number]
 
@@ -7,7 +7,7 @@ export type Colour = readonly [red: number, green: number, blue: number]
 export type VideoContent = {
   file: FinishedFile
   pictureSeconds: number
-  /** Root mean square of its sound, dB below full scale. */
+  /** Root mean square of its sound, dB below full scale: of both sides, which may cancel each other out in a mix. */
   loudness: number
   /** Mean red, green and blue, from 0 to 255, in the middle of each tenth of the picture's time. */
   colours: Colour[]
@@ -24,7 +24,7 @@ export function watch(path: string): VideoContent {
   return {
     file,
     pictureSeconds: file.frames / file.fps,
-    loudness: decibels(decodeSound(path)),
+    loudness: decibels(stereo(path)),
     colours: tenths.map((frame) => [meanOf(frame, 0), meanOf(frame, 1), meanOf(frame, 2)]),
   }
 }
@@ -36,6 +36,11 @@ function small(path: string): Buffer[] {
   return Array.from({ length: Math.floor(raw.length / frameBytes) }, (_, at) =>
     raw.subarray(at * frameBytes, (at + 1) * frameBytes),
   )
+}
+
+function stereo(path: string): Int16Array {
+  const raw = ffmpeg('-i', path, '-map', '0:a:0', '-ac', '2', '-f', 's16le', 'pipe:1')
+  return new Int16Array(raw.buffer, raw.byteOffset, raw.length >> 1)
 }
 
 function meanOf(frame: Buffer = Buffer.alloc(3), channel: number): number {

@@ -141,11 +141,12 @@ function rendering(prompt: string): Pick<VideoActivities, 'render'> {
         return { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
       }
       const parameters = { ...request.order.parameters, prompt, steps: 4 }
-      const order = { ...request.order, parameters, width: 64, height: 64 }
+      const analysis = await stored(objectKeys.preparedVoice(request.order.videoId, 0))
+      const voices = request.order.voices.map((voice) => ({ ...voice, analysis }))
+      const order = { ...request.order, voices, parameters, width: 64, height: 64 }
       const reference = { kind: 'picture' as const, ...(await stored(order.reference.key)) }
-      const voices = [await stored(objectKeys.preparedVoice(order.videoId, 0))]
       await untilIdle(runner.client)
-      return await activities.render({ ...request, order, prepared: { reference, voices } })
+      return await activities.render({ ...request, order, reference })
     },
   }
 }

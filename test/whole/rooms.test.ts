@@ -20,6 +20,7 @@ const rooms: Record<string, string> = {
 
   'infra/program': '',
   'infra/ffmpeg': '',
+  'infra/sound': 'infra/ffmpeg',
   'infra/files': 'infra/program',
   'infra/s3': 'infra/program',
   // The search attributes that a namespace must have.
@@ -49,7 +50,7 @@ const rooms: Record<string, string> = {
   'activities/worker': 'gaudi-runner/client infra/ffmpeg infra/program workflows workflows/failures.ts workflows/video',
   'activities/removal': 'activities/worker infra/program infra/s3 workflows workflows/video workflows/sweep',
   'activities/media':
-    'activities/chunk-mark.ts activities/worker infra/ffmpeg infra/files infra/s3 workflows workflows/failures.ts workflows/video',
+    'activities/chunk-mark.ts activities/worker infra/ffmpeg infra/files infra/s3 infra/sound workflows workflows/video',
   'activities/render':
     'activities/chunk-mark.ts activities/worker gaudi-runner/client infra/files infra/program infra/s3 workflows workflows/failures.ts workflows/video',
   'activities/node':
@@ -61,11 +62,11 @@ const rooms: Record<string, string> = {
   'api/parameters': 'api/http workflows',
   'api/videos': 'api/http workflows workflows/failures.ts',
   'api/queue': 'api/videos api/http infra/files infra/program infra/s3 workflows',
-  'api/intake': 'api/parameters api/http infra/program infra/s3 workflows',
-  'api/media': 'api/intake api/http infra/ffmpeg infra/program infra/s3 workflows',
+  'api/intake': 'api/parameters api/http infra/program infra/s3 infra/sound workflows',
+  'api/media': 'api/intake api/http infra/ffmpeg infra/program infra/s3 infra/sound workflows',
   // queued-memo.ts: with what a video's workflow is started.
   'api/acceptance':
-    'api/intake api/media api/parameters api/queue api/videos api/http infra/files infra/program infra/s3 workflows workflows/video',
+    'api/intake api/media api/parameters api/queue api/videos api/http infra/files infra/program infra/s3 infra/sound workflows workflows/video',
   'api/openapi': 'api/intake api/parameters api/videos api/http workflows',
   'api/api-parts.ts': 'api/acceptance api/intake api/queue api/videos api/http infra/program',
   'api/routes':

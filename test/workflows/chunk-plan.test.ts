@@ -8,7 +8,8 @@ import { bucketFor, bucketNearest } from '../../workflows/size-buckets.js'
 import { guidancePasses, tokensOf, workOf } from '../../workflows/work.js'
 import { anAcceptedOrder } from '../support/api/an-order.js'
 
-const voice = (samples: number) => ({ key: 'k', bytes: 1, sha256: 's', samples })
+const file = { key: 'k', bytes: 1, sha256: 's' }
+const voice = (samples: number) => ({ ...file, samples, analysis: file })
 
 test('audio that fits one chunk gets one, and the last of several is cut to what is left', () => {
   assert.deepEqual(chunkPlan(6), { chunks: 1, framesPerChunk: 9, lastFrames: 9 })

@@ -8,6 +8,7 @@ import { failure } from '../../activities/worker/activity-failure.js'
 import { deleteRefused, searchAttributes } from '../../workflows/names.js'
 import type { RenderProgress } from '../../workflows/progress.js'
 import type { RenderRequest } from '../../workflows/video/video-activities.js'
+import { anAcceptedOrder } from '../support/api/an-order.js'
 import { openStage, type StagedVideo } from '../support/video/video-stage.js'
 import { untilCancelled } from '../support/video/video-stories.js'
 
@@ -137,13 +138,39 @@ test('a fault of ours is tried three times, then the video fails', async () => {
   await video.remove()
 })
 
+test('a film is made ready before its video waits for a node; a picture is not, nor is it waited for', async () => {
+  const made = { key: 'made', bytes: 5, sha256: 'ef' }
+  const rendering = () => {
+    const asked: RenderRequest[] = []
+    const render = async (request: RenderRequest) => {
+      asked.push(request)
+      return rendered
+    }
+    return { asked, render }
+  }
+  const [film, picture] = [rendering(), rendering()]
+  const ofFilm = await stage.start({ prepare: async () => made, render: film.render })
+  const ofPicture = await stage.start({ render: picture.render })
+  for (const video of [ofFilm, ofPicture]) await video.reached('completed')
+  assert.deepEqual(film.asked[0]?.reference, { kind: 'video', ...made })
+  const { kind, key, bytes, sha256 } = anAcceptedOrder(ofPicture.id).reference
+  assert.deepEqual(picture.asked[0]?.reference, { kind, key, bytes, sha256 })
+  const { events } = await ofPicture.handle.fetchHistory()
+  const activities = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name)
+  assert.deepEqual(
+    activities.filter((name) => name),
+    ['render', 'assemble'],
+  )
+  for (const video of [ofFilm, ofPicture]) await video.remove()
+})
+
 test('a storage that is away while a video is prepared is waited for', async () => {
   let tries = 0
   const video = await stage.start({
-    async prepare({ reference, voices }) {
+    async prepare({ reference: { key, bytes, sha256 } }) {
       tries++
       if (tries < 3) throw failure('storage_away', 'no answer')
-      return { reference, voices }
+      return { key, bytes, sha256 }
     },
   })
   await video.reached('completed')

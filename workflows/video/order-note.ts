@@ -6,6 +6,9 @@ const leastTold = analysisRate / 100
 /** What is done with an order's voices that its owner may not expect, in words for them; undefined when nothing is. ASCII: it travels as a header. */
 export function orderNote({ voices, parameters }: Pick<Order, 'voices' | 'parameters'>): string | undefined {
   if (parameters.audio_type !== 'para') return undefined
+  const listener = voices.findIndex((voice) => voice.isSilent) + 1
+  // Its length is nobody's concern where the other voice is longer.
+  if (listener > 0) return `voice ${listener} is silent: person ${listener} only listens`
   const longest = Math.max(...voices.map((voice) => voice.samples))
   const longer = voices.findIndex((voice) => voice.samples === longest) + 1
   for (const [i, { samples }] of voices.entries()) {

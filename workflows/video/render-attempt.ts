@@ -3,7 +3,7 @@ import { chunkPlan, orderFrames } from '../chunk-plan.js'
 import { nodeQueue, queues } from '../names.js'
 import type { Order } from '../order.js'
 import { counted } from '../plural.js'
-import type { Prepared, Rendered, VideoActivities } from './video-activities.js'
+import type { Rendered, RenderedReference, VideoActivities } from './video-activities.js'
 
 /**
  * What is done about a video's picture track.
@@ -32,7 +32,7 @@ const following = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 } as const
 
-export function runAttempt(attempt: RenderAttempt, order: Order, prepared: Prepared): Promise<Rendered> {
+export function runAttempt(attempt: RenderAttempt, order: Order, reference: RenderedReference): Promise<Rendered> {
   const { generation } = attempt
   const summary = summaryOf(attempt, order)
   switch (attempt.kind) {
@@ -43,7 +43,7 @@ export function runAttempt(attempt: RenderAttempt, order: Order, prepared: Prepa
         summary,
         ...(generation > 1 && { priority: { priorityKey: firstPriority } }),
       })
-      return render({ order, prepared, generation })
+      return render({ order, reference, generation })
     }
     case 'attach': {
       const { attach } = proxyActivities<Pick<VideoActivities, 'attach'>>({

@@ -15,7 +15,7 @@ import { type ReadFailure, readFailure } from './read-failure.js'
 import { type RenderAttempt, runAttempt } from './render-attempt.js'
 import { internalLimit, logInternal } from './retry-internal.js'
 import type { EndedAttempt } from '../video.js'
-import type { Prepared, Rendered } from './video-activities.js'
+import type { Rendered, RenderedReference } from './video-activities.js'
 import type { VideoRecord } from './video-record.js'
 
 const renderStarted = defineSignal<[RenderStarted]>(renderStartedSignal)
@@ -39,7 +39,7 @@ const attachLimit = 3
  */
 export class RenderGenerations {
   readonly #order: Order
-  readonly #prepared: Prepared
+  readonly #reference: RenderedReference
   readonly #record: VideoRecord
   readonly #scope = CancellationScope.current()
   /** The newest ever tried. */
@@ -55,9 +55,9 @@ export class RenderGenerations {
   #attemptsWithoutProgress = 0
   #attaches = 0
 
-  constructor(order: Order, prepared: Prepared, record: VideoRecord) {
+  constructor(order: Order, reference: RenderedReference, record: VideoRecord) {
     this.#order = order
-    this.#prepared = prepared
+    this.#reference = reference
     this.#record = record
     setHandler(renderStarted, (started) => this.#onStarted(started))
     setHandler(renderInterrupted, (interrupted) => this.#onInterrupted(interrupted))
@@ -96,7 +96,7 @@ export class RenderGenerations {
     const running = { attempt, began: false, heard: false }
     this.#running = running
     const scope = new CancellationScope()
-    const work = scope.run(() => runAttempt(attempt, this.#order, this.#prepared))
+    const work = scope.run(() => runAttempt(attempt, this.#order, this.#reference))
     work.catch(() => {})
     const heard = await Promise.race([work, this.#untilBack()])
     if (heard !== 'back') return heard

@@ -1,19 +1,15 @@
-import type { Order, StoredFile } from '../order.js'
+import type { Order, Reference, StoredFile } from '../order.js'
 import type { VideoFile } from '../video.js'
-
-/** What the ranks read: made once from the uploads, kept in S3 until the video is removed. */
-export type Prepared = {
-  reference: StoredFile & { kind: 'picture' | 'video' }
-  /** 16 kHz mono WAV, in the order's order. */
-  voices: StoredFile[]
-}
 
 export type RenderRequest = {
   order: Order
-  prepared: Prepared
+  /** What the ranks read of it; the voices' is in the order. */
+  reference: RenderedReference
   /** Counts the renders of this video from 1; the runner refuses one that is older than it has seen. */
   generation: number
 }
+
+export type RenderedReference = StoredFile & Pick<Reference, 'kind'>
 
 /** What `attach` follows: the job that a render of this generation has submitted. */
 export type AttachRequest = Pick<RenderRequest, 'order' | 'generation'>
@@ -29,8 +25,8 @@ export type Rendered = { lineage: number[]; frames: number }
  * ApplicationFailure whose type is a `FailureCode`.
  */
 export type VideoActivities = {
-  /** Queue `media`: makes of the uploads what the ranks read. */
-  prepare(order: Order): Promise<Prepared>
+  /** Queue `media`: makes of a reference film what the ranks read; kept in S3 until the video is removed. */
+  prepare(order: Order): Promise<StoredFile>
   /** Queue `gaudi`: renders on one node, from the last chunk that lies in S3; heartbeats `RenderProgress`. */
   render(request: RenderRequest): Promise<Rendered>
   /** Queue `gaudi-<node>`: follows a render that the node's runner holds, to its end, as `render` does; never submits one. */

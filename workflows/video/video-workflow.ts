@@ -15,11 +15,12 @@ import {
 } from '@temporalio/workflow'
 import { endingCode, type FailureCode, isOurFault } from '../failures.js'
 import { cancelRefused, cancelUpdate, deleteRefused, deleteUpdate, queues } from '../names.js'
+import type { Order } from '../order.js'
 import { readFailure } from './read-failure.js'
 import { RenderGenerations } from './render-generations.js'
 import { logInternal, retryInternal } from './retry-internal.js'
 import { isOver, type VideoInput, type VideoMemo } from '../video.js'
-import type { VideoActivities } from './video-activities.js'
+import type { RenderedReference, VideoActivities } from './video-activities.js'
 import { VideoRecord } from './video-record.js'
 import type { VideoSinks } from './video-sinks.js'
 
@@ -47,7 +48,7 @@ const { prepare } = proxyActivities<Pick<VideoActivities, 'prepare'>>({
   heartbeatTimeout: mediaSilence,
   retry: alwaysRetry,
   cancellationType: whenEnded,
-  summary: 'sound to 16 kHz, reference to what the ranks read',
+  summary: 'reference film to what the ranks read',
 })
 const { assemble } = proxyActivities<Pick<VideoActivities, 'assemble'>>({
   taskQueue: queues.media,
@@ -172,9 +173,7 @@ function refuseWhenOver({ phase }: VideoMemo): void {
 }
 
 async function make({ order }: VideoInput, record: VideoRecord): Promise<Partial<VideoMemo>> {
-  record.now('being prepared')
-  const prepared = await retryInternal(() => prepare(order))
-  const generations = new RenderGenerations(order, prepared, record)
+  const generations = new RenderGenerations(order, await renderedReference(order, record), record)
   for (let why: string | undefined; ; ) {
     const rendered = await generations.render(why)
     // It may end well all the same in the moment of its cancellation: what its owner was told stands.
@@ -192,6 +191,14 @@ async function make({ order }: VideoInput, record: VideoRecord): Promise<Partial
       why = detail
     }
   }
+}
+
+/** A picture is read as it lies in S3 since the order was accepted; a film is made ready for the ranks first. */
+async function renderedReference(order: Order, record: VideoRecord): Promise<RenderedReference> {
+  const { kind, key, bytes, sha256 } = order.reference
+  if (kind === 'picture') return { kind, key, bytes, sha256 }
+  record.now('being prepared')
+  return { kind, ...(await retryInternal(() => prepare(order))) }
 }
 
 /** Objects that are to go must go: a fault of ours only delays it. */

@@ -51,6 +51,18 @@ def test_a_file_that_ends_early_has_the_samples_that_are_there(tmp_path: Path, c
         assert WavFile(tmp_path / "v.wav").samples == (cut - 44) // 2
 
 
+def test_a_header_that_leaves_the_length_open_is_taken_for_what_is_there(tmp_path: Path) -> None:
+    # As the API writes it: while the voice is decoded its length is not known.
+    write_voice(tmp_path / "v.wav", syllables(1.0))
+    wav = bytearray((tmp_path / "v.wav").read_bytes())
+    wav[4:8] = wav[40:44] = b"\xff\xff\xff\xff"
+    (tmp_path / "open.wav").write_bytes(wav)
+    known, left_open = WavFile(tmp_path / "v.wav"), WavFile(tmp_path / "open.wav")
+    assert left_open.samples == known.samples == 16000
+    for start, stop in ((-3, 40), (7000, 7100), (15990, 16003)):
+        np.testing.assert_array_equal(left_open.read(start, stop), known.read(start, stop))
+
+
 def test_voices_are_placed_after_or_beside_each_other() -> None:
     one, two = Sound(np.ones(3)), Sound(np.full(5, 2.0))
 

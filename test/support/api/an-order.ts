@@ -13,7 +13,12 @@ export function anAcceptedOrder(videoId: string, changes: OrderChanges = {}): Or
     format: orderFormat,
     videoId,
     reference: { ...file, key: `videos/${videoId}/input/reference.png`, kind: 'picture', width: 640, height: 640 },
-    voices: [{ ...file, key: `videos/${videoId}/input/audio-1.wav`, samples: 64_000 }],
+    voices: [
+      {
+        ...{ ...file, key: `videos/${videoId}/input/audio-1.wav`, samples: 64_000 },
+        analysis: { ...file, key: `videos/${videoId}/prepared/voice-1.wav` },
+      },
+    ],
     width: 640,
     height: 640,
     ...(Object.fromEntries(own) as Partial<Order>),

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import sharp from 'sharp'
-import { wavHeader } from '../../../activities/media/wav-header.js'
+import { wavHeader } from '../../../infra/sound/wav-header.js'
 
 /** The ffmpeg of the stack under test, else of the environment. */
 export function ffmpegPath(): string {
@@ -15,7 +15,7 @@ export function toneWav(seconds: number, level = 0.5): Buffer {
   const samples = Math.round(seconds * 16_000)
   const sound = Buffer.alloc(samples * 2)
   for (let i = 0; i < samples; i++) sound.writeInt16LE(Math.round(level * 32767 * Math.sin(i * 0.17)), i * 2)
-  return Buffer.concat([wavHeader(samples), sound])
+  return Buffer.concat([wavHeader(16_000, samples), sound])
 }
 
 /** A picture of noise, so that its bytes do not shrink to nothing. */

@@ -1,5 +1,5 @@
 import sharp from 'sharp'
-import { wavHeader } from '../../../activities/media/wav-header.js'
+import { wavHeader } from '../../../infra/sound/wav-header.js'
 import type { SubmittedFile } from '../../../gaudi-runner/client/runner-client.js'
 import { aFile } from './local-runner.js'
 
@@ -21,5 +21,5 @@ function voice(seconds: number): Buffer {
     return 12_000 * Math.sin(2 * Math.PI * 220 * time) * Math.abs(Math.sin(2 * Math.PI * time))
   })
   const sound = Buffer.from(samples.buffer)
-  return Buffer.concat([wavHeader(samples.length), sound])
+  return Buffer.concat([wavHeader(16_000, samples.length), sound])
 }

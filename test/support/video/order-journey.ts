@@ -28,9 +28,8 @@ for (const fields of forms) {
   const { status, body } = await postOrder(api.url, orderForm(fields))
   if (status !== 200) throw new Error(JSON.stringify(body))
   const order = api.started.find((video) => video.id === body.id)?.options.args[0].order as Order
-  const prepared = { reference: order.reference, voices: order.voices }
   const job = { jobId: body.id as string, generation: 1 }
-  await runner.client.submit(runnerOrder({ order, prepared, generation: 1 }, 0), twoFiles())
+  await runner.client.submit(runnerOrder({ order, reference: order.reference, generation: 1 }, 0), twoFiles())
   await eventsOf(runner.client, job)
   await runner.client.release(job)
 }

@@ -18,6 +18,7 @@ import {
   searchAttributes,
   videoMemoKey,
 } from '../../../workflows/names.js'
+import type { Order } from '../../../workflows/order.js'
 import type { RenderProgress } from '../../../workflows/progress.js'
 import { queuedMemo } from '../../../workflows/video/queued-memo.js'
 import type { SweepActivities } from '../../../workflows/sweep/sweep-activities.js'
@@ -33,10 +34,16 @@ import { anAcceptedOrder } from '../api/an-order.js'
 import { until } from '../until.js'
 import { testStack } from '../test-stack.js'
 
+/** With a film where something is to happen while it is prepared: a picture needs no preparation. */
+function playedOrder(id: string, play: Partial<VideoActivities>): Order {
+  const order = anAcceptedOrder(id)
+  return play.prepare ? { ...order, reference: { ...order.reference, kind: 'video' } } : order
+}
+
 /** Activities that succeed at once; a test replaces those that it is about. */
 export function willing(): VideoActivities {
   return {
-    prepare: async ({ reference, voices }) => ({ reference, voices }),
+    prepare: async ({ reference: { key, bytes, sha256 } }) => ({ key, bytes, sha256 }),
     render: async () => ({ lineage: [1, 1], frames: 100 }),
     attach: async () => ({ lineage: [1, 1], frames: 100 }),
     assemble: async () => ({ bytes: 1000, sha256: 'cd', frames: 100, seconds: 4 }),
@@ -133,7 +140,7 @@ export async function openStage(): Promise<Stage> {
       const letters = String(started).replace(/\d/g, (digit) => 'abcdefghij'.charAt(Number(digit)))
       const id = `video_1700000000_stage${letters.padStart(5, 'a')}`
       plays.set(id, { ...willing(), ...play })
-      const input: VideoInput = { order: anAcceptedOrder(id), createdAt: Date.now(), retentionMs }
+      const input: VideoInput = { order: playedOrder(id, play), createdAt: Date.now(), retentionMs }
       const handle = await temporal.client.workflow.start<typeof video>('video', {
         workflowId: id,
         taskQueue: queues.videos,
