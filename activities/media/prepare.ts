@@ -1,10 +1,12 @@
 import { Context } from '@temporalio/activity'
 import { FfmpegFailed, rawMono, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
+import { onBackground, toSdr } from '../../infra/ffmpeg/film-filters.js'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { orderFrames, renderFps } from '../../workflows/chunk-plan.js'
 import type { FailureCode } from '../../workflows/failures.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { analysisRate, type Order, type StoredFile, type Voice } from '../../workflows/order.js'
+import { analysisRate, type Film, type Order, type StoredFile, type Voice } from '../../workflows/order.js'
+import type { Size } from '../../workflows/size-buckets.js'
 import type { Prepared, VideoActivities } from '../../workflows/video/video-activities.js'
 import { failure } from '../worker/activity-failure.js'
 import { uploadFromFfmpeg } from './ffmpeg-upload.js'
@@ -65,18 +67,19 @@ async function prepareVoice(
   }).catch(blameInput('voice_unreadable', name))
 }
 
-/** A picture is read as it was uploaded; a video is given a constant rate, no sound, and no more frames than are rendered. */
+/**
+ * A picture was made when it was accepted. A film is given a constant rate, square pixels and none that is see-through, no sound, and no more
+ * frames than are rendered. Of one that is damaged what can be decoded is used, as players do.
+ */
 async function prepareReference(
   { store, ffmpegPath }: PrepareDependencies,
   order: Order,
 ): Promise<Prepared['reference']> {
-  const { kind, key, bytes, sha256 } = order.reference
-  if (kind === 'picture') return { kind, key, bytes, sha256 }
+  const { reference } = order
+  const { kind, key, bytes, sha256 } = reference
+  if (reference.kind === 'picture') return { kind, key, bytes, sha256 }
   const source = await store.readUrl(key, urlSeconds)
-  // setpts: a track that starts late would begin with copies of its first frame. scale: square pixels, as the ranks count them and
-  // as the API counted the reference's size; 4:2:0 needs even sides.
-  const square = `scale='trunc(max(iw,iw*sar)/2)*2':'trunc(max(ih,ih/sar)/2)*2',setsar=1`
-  const filter = `setpts=PTS-STARTPTS,fps=${renderFps(order.parameters.fps)},${square}`
+  const { seeThrough } = reference
   const made = await uploadFromFfmpeg({
     store,
     key: objectKeys.preparedReference(order.videoId, 'mp4'),
@@ -86,9 +89,13 @@ async function prepareReference(
       ffmpegPath,
       timeoutMs,
       args: [
+        ...(seeThrough === undefined || seeThrough === 'native' ? [] : ['-c:v', seeThrough]),
         ...safeInput(source, 'video'),
-        ...['-map', '0:v:0', '-an', '-sn', '-dn', '-map_metadata', '-1', '-vf', filter],
-        ...['-frames:v', String(orderFrames(order))],
+        // V: without pictures that are attached to the file.
+        ...['-map', '0:V:0', '-an', '-sn', '-dn', '-map_metadata', '-1', '-max_error_rate', '1'],
+        ...['-vf', filmFilter(order, reference)],
+        // Once more at that rate: a film whose size changes goes through new filters each time, which leave a gap of a frame.
+        ...['-fps_mode', 'cfr', '-r', String(renderFps(order.parameters.fps)), '-frames:v', String(orderFrames(order))],
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '10', '-pix_fmt', 'yuv420p'],
         // Fragmented: a pipe cannot be rewound to write the index.
         ...['-movflags', '+frag_keyframe+empty_moov+default_base_moof', '-f', 'mp4', 'pipe:1'],
@@ -96,6 +103,19 @@ async function prepareReference(
     },
   }).catch(blameInput('reference_unreadable', 'the reference video'))
   return { kind, ...made }
+}
+
+/** Every picture of a film to the size and the time that its first one was accepted with, also where its size changes midway. */
+function filmFilter({ parameters }: Order, { width, height, start, hdr, seeThrough }: Film & Size): string {
+  return [
+    // A track that starts late would begin with copies of its first frame. A number: STARTPTS begins anew when the size changes.
+    `setpts=PTS-${start ?? 0}/TB`,
+    `fps=${renderFps(parameters.fps)}`,
+    ...(hdr === undefined || hdr === 'unmapped' ? [] : toSdr(hdr)),
+    `scale=${width}:${height}`,
+    'setsar=1',
+    ...(seeThrough === undefined ? [] : onBackground(parameters.background)),
+  ].join(',')
 }
 
 /** What ffmpeg refuses here was decoded once when it was accepted; still, its owner is the one who can mend it. */

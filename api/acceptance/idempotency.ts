@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Order } from '../../workflows/order.js'
 import { type Parameters, parametersSchema } from '../parameters/parameters.js'
 import { Problem } from '../http/problems.js'
 
@@ -36,14 +35,14 @@ const defaults: Record<string, unknown> = parametersSchema.parse({})
 
 /**
  * SHA-256, in hex, of what was asked for: the parameters that differ from their defaults (so that neither saying a default nor a
- * parameter that a later version brings makes another request of it) and the bytes of the files in their order. The seed counts
- * as it was asked for: −1 is the same request each time.
+ * parameter that a later version brings makes another request of it) and the bytes of the files as they were sent, the reference
+ * first. The seed counts as it was asked for: −1 is the same request each time.
  */
-export function digestOf(parameters: Parameters, { reference, voices }: Pick<Order, 'reference' | 'voices'>): string {
+export function digestOf(parameters: Parameters, sent: readonly { sha256: string }[]): string {
   const asked = Object.entries(parameters)
     .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name]))
     .sort(([a], [b]) => (a < b ? -1 : 1))
-  const files = [reference, ...voices].map(({ sha256 }) => sha256)
+  const files = sent.map(({ sha256 }) => sha256)
   return sha256(JSON.stringify({ asked, files }))
 }
 

@@ -27,6 +27,8 @@ export type Sender = { signal: AbortSignal; upload: Upload }
 
 export type Receiving = {
   store: ObjectStore
+  /** See `InputStorage`. */
+  heldBytes: number
   patience: Patience
   checking: MediaChecking
   metrics: ApiMetrics
@@ -39,19 +41,21 @@ export type Receiving = {
 export async function receiveOrder(
   req: IncomingMessage,
   videoId: string,
-  { store, patience, checking, metrics }: Receiving,
+  { store, heldBytes, patience, checking, metrics }: Receiving,
   { signal: left, upload }: Sender,
 ): Promise<Received> {
   const signal = AbortSignal.any([left, upload.signal])
   const stop = metrics.uploads.startTimer()
   let outcome: 'stored' | 'refused' = 'refused'
   try {
-    const form = await readForm(req, { storeFile: inputStorer(store, videoId), patience, signal, upload })
+    const storeFile = inputStorer({ store, videoId, heldBytes })
+    const form = await readForm(req, { storeFile, patience, signal, upload })
     metrics.uploadBytes.inc(form.bytes)
     // Parameters before files: they cost nothing to check.
     const parameters = readParameters(form.texts)
     const { reference, voices } = required(form)
-    const media = await checkMedia({ reference, voices, audioType: parameters.audio_type }, checking, signal)
+    const { audio_type: audioType, background } = parameters
+    const media = await checkMedia({ reference, voices, audioType, videoId, background }, checking, signal)
     const size = sizeOf(parameters.size, media.reference)
     const order: Order = { format: orderFormat, videoId, ...media, ...size, parameters: resolved(parameters) }
     checkBoxes(order.parameters.bbox, order.voices.length, order.reference, order)
@@ -63,7 +67,7 @@ export async function receiveOrder(
     })
     signal.throwIfAborted()
     outcome = 'stored'
-    return { order, digest: digestOf(parameters, media) }
+    return { order, digest: digestOf(parameters, [reference, ...voices]) }
   } finally {
     stop({ outcome })
   }

@@ -1,28 +1,43 @@
+import { createHash } from 'node:crypto'
 import type { ObjectStore, Uploaded } from '../../infra/s3/object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { fileLimits, formatsOf, type KnownFile, knownFile } from './file-kinds.js'
+import { fileLimits, type KnownFile, knownFile, otherFile } from './file-kinds.js'
 import { peek, withByteLimit } from './file-stream.js'
 import type { FilePart } from './form.js'
 import { Problem, unavailable } from '../http/problems.js'
 
-/** An uploaded file in S3, not yet known to be sound; `head` is its first bytes. */
-export type StoredInput = Uploaded & KnownFile & { key: string; head: Buffer }
+/** An uploaded file, not yet known to be sound; `head` is its first bytes. */
+export type StoredInput = Omit<Uploaded, 'etag'> &
+  KnownFile & {
+    key: string
+    head: Buffer
+    /** The whole file, where it was small enough to be kept in memory until it is decoded: then nothing lies under its key. */
+    content?: Buffer
+  }
 
-/** Stores one file of a form under the video's prefix, if its first bytes are of a kind that its part takes. */
-export function inputStorer(store: Pick<ObjectStore, 'upload'>, videoId: string) {
+export type InputStorage = {
+  store: Pick<ObjectStore, 'upload'>
+  videoId: string
+  /** Up to so many bytes of a picture are kept in memory: of most of them all. Counted for each upload. */
+  heldBytes: number
+}
+
+/** Takes one file of a form if its first bytes are of a kind that its part takes, and stores it under the video's prefix. */
+export function inputStorer({ store, videoId, heldBytes }: InputStorage) {
   return async (part: FilePart, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StoredInput> => {
     const param = paramOf(part)
     const { head, whole } = await peek(body)
     if (head.length === 0) throw new Problem('invalid_file', `the file in '${param}' is empty`, { param })
     const known = await knownFile(part.kind, head)
     if (known === undefined) {
-      throw new Problem(
-        'invalid_file',
-        `the file in '${param}' must be ${formatsOf[part.kind]}; its bytes are none of these`,
-        {
-          param,
-        },
-      )
+      throw new Problem('invalid_file', `the file in '${param}' ${await otherFile(part.kind, head)}`, { param })
+    }
+    const key = keyOf(videoId, part, known.extension)
+    let rest = whole
+    if (known.kind === 'picture') {
+      const held = await peek(whole, heldBytes + 1)
+      if (held.head.length <= heldBytes) return { ...known, key, head, ...heldFile(held.head) }
+      rest = held.whole
     }
     const limit = fileLimits[known.kind]
     let tooLarge: Problem | undefined
@@ -30,15 +45,18 @@ export function inputStorer(store: Pick<ObjectStore, 'upload'>, videoId: string)
       tooLarge = new Problem('too_large', `the ${known.kind} in '${param}' is larger than ${limit / 1e6} MB`, { param })
       return tooLarge
     }
-    const key = keyOf(videoId, part, known.extension)
     try {
-      const uploaded = await store.upload(key, withByteLimit(whole, limit, over), { signal })
-      return { ...uploaded, ...known, key, head }
+      const { bytes, sha256 } = await store.upload(key, withByteLimit(rest, limit, over), { signal })
+      return { bytes, sha256, ...known, key, head }
     } catch (error) {
       signal.throwIfAborted()
       throw tooLarge ?? unavailable('the object store', error)
     }
   }
+}
+
+function heldFile(content: Buffer) {
+  return { content, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }
 }
 
 export function paramOf(part: FilePart): 'input_reference' | 'audio' {

@@ -1,16 +1,23 @@
 import { soundSamples } from '../../workflows/chunk-plan.js'
 import { analysisRate, type Reference, type StoredFile, type Voice } from '../../workflows/order.js'
 import type { AudioType } from '../../workflows/parameters.js'
-import { pictureSize } from './check-picture.js'
-import { videoSize } from './check-video.js'
+import { keepPicture } from './check-picture.js'
+import { checkFilm } from './check-video.js'
 import { voiceSamples } from './check-voice.js'
-import type { MediaChecking } from './media-checking.js'
+import type { MediaChecking, ReferenceChecking } from './media-checking.js'
 import { Problem } from '../http/problems.js'
 import type { StoredInput } from '../intake/store-input.js'
 
-/** Decodes what was stored, and returns it with what an order must know of it. Anything unfit is a Problem that names its parameter. */
+/** What was sent, and what of the parameters concerns it. */
+export type MediaInputs = Omit<ReferenceChecking, 'signal'> & {
+  reference: StoredInput
+  voices: StoredInput[]
+  audioType: AudioType
+}
+
+/** Decodes what was sent, and returns what an order must know of it. Anything unfit is a Problem that names its parameter. */
 export async function checkMedia(
-  inputs: { reference: StoredInput; voices: StoredInput[]; audioType: AudioType },
+  inputs: MediaInputs,
   checking: MediaChecking,
   signal: AbortSignal,
 ): Promise<{ reference: Reference; voices: Voice[] }> {
@@ -26,7 +33,7 @@ export async function checkMedia(
     }
   }
   const [reference, ...voices] = await allEnded([
-    inSlot(() => referenceOf(inputs.reference, checking, stop)),
+    inSlot(() => referenceOf(inputs.reference, { ...inputs, signal: stop }, checking)),
     ...inputs.voices.map((voice) =>
       inSlot(async () => ({ ...fileOf(voice), samples: await voiceSamples(voice, checking, stop) })),
     ),
@@ -56,12 +63,12 @@ async function allEnded<T extends readonly unknown[]>(running: { [K in keyof T]:
   return (await Promise.all(running)) as unknown as T
 }
 
-async function referenceOf(input: StoredInput, checking: MediaChecking, signal: AbortSignal): Promise<Reference> {
+function referenceOf(input: StoredInput, wanted: ReferenceChecking, checking: MediaChecking): Promise<Reference> {
   switch (input.kind) {
     case 'picture':
-      return { ...fileOf(input), kind: 'picture', ...(await pictureSize(input, checking, signal)) }
+      return keepPicture(input, wanted, checking)
     case 'video':
-      return { ...fileOf(input), kind: 'video', ...(await videoSize(input, checking, signal)) }
+      return checkFilm(input, wanted, checking)
     case 'voice':
       throw new Error('a voice was stored as the reference')
   }

@@ -18,14 +18,11 @@ import type { ObjectStore } from '../../infra/s3/object-store.js'
 // It prints what it does not know in strangers' files; what that means for them, their answer says.
 Logging.level = LogLevel.Silent
 
-type StoredBytes = { key: string; bytes: number }
-type Reading = Pick<ObjectStore, 'get'>
-
-/** Picture size as displayed and length in seconds of a video's first picture track, as its container tells. */
-export type VideoFacts = { width: number; height: number; codedPixels: number; seconds: number }
+export type StoredBytes = { key: string; bytes: number }
+export type Reading = Pick<ObjectStore, 'get'>
 
 /** A file in S3, read by ranges by a memory-safe demuxer. Its list of formats leaves out playlists. */
-function openContainer(store: Reading, file: StoredBytes, signal: AbortSignal): Input {
+export function openContainer(store: Reading, file: StoredBytes, signal: AbortSignal): Input {
   return new Input({
     formats: [WAVE, MP3, MP4, QTFF, FLAC, ADTS, OGG, WEBM, MATROSKA],
     source: new CustomSource({
@@ -52,26 +49,6 @@ export async function declaredSeconds(
   }
 }
 
-/** What a video container says of its picture; undefined when it has none or cannot be read. */
-export async function videoFacts(
-  store: Reading,
-  file: StoredBytes,
-  signal: AbortSignal,
-): Promise<VideoFacts | undefined> {
-  using input = openContainer(store, file, signal)
-  try {
-    const track = await input.getPrimaryVideoTrack()
-    if (track === null) return undefined
-    const [width, height] = await Promise.all([track.getDisplayWidth(), track.getDisplayHeight()])
-    const [codedWidth, codedHeight] = await Promise.all([track.getCodedWidth(), track.getCodedHeight()])
-    const seconds = (await input.getDurationFromMetadata()) ?? (await input.computeDuration())
-    return { width, height, codedPixels: codedWidth * codedHeight, seconds }
-  } catch {
-    signal.throwIfAborted()
-    return undefined
-  }
-}
-
 /** Largest Ogg page: 27 bytes of header, 255 of segment table, 255 × 255 of packets. */
 const oggPageBytes = 27 + 255 + 255 * 255
 
@@ -87,7 +64,7 @@ export async function oggIsCutOff(store: Reading, file: StoredBytes, signal: Abo
   return page + 27 + segments + packets > tail.length
 }
 
-async function readRange(
+export async function readRange(
   store: Reading,
   key: string,
   start: number,

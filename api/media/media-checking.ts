@@ -3,10 +3,18 @@ import type { Slots } from '../intake/slots.js'
 
 /** What checking an upload needs, and its limits. */
 export type MediaChecking = {
-  store: Pick<ObjectStore, 'get' | 'read' | 'readUrl'>
+  store: Pick<ObjectStore, 'get' | 'read' | 'readUrl' | 'upload'>
   ffmpegPath: string
   /** Longest sound, in seconds. */
   maxSeconds: number
   /** Files decoded at once in this process. */
   slots: Slots
+}
+
+/** Of one order, what its reference is checked and made with. */
+export type ReferenceChecking = {
+  videoId: string
+  /** What stands behind see-through pixels: `#rrggbb`. */
+  background: string
+  signal: AbortSignal
 }

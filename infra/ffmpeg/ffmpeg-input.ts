@@ -17,7 +17,8 @@ const formats = {
 const codecs = {
   audio: 'aac,mp3,mp3float,opus,libopus,vorbis,flac,alac,pcm_s16le,pcm_s24le,pcm_s32le,pcm_f32le,pcm_u8'.split(','),
   picture: 'mjpeg,png,webp'.split(','),
-  video: 'h264,hevc,vp8,vp9,av1,libdav1d,mpeg4'.split(','),
+  // libvpx decodes what ffmpeg's own VP8 and VP9 leave out: alpha.
+  video: 'h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,mpeg4,prores,mjpeg'.split(','),
 }
 
 /** Above this a small file unpacks to gigabytes (16k × 16k of one bit: 31 kB). */
