@@ -12,7 +12,10 @@ const none = ''
 
 /** What is often sent and not taken, by file-type's word for it. */
 export const kindNames: ReadonlyMap<string, Called> = new Map<string, Called>([
-  ['heic', ['a HEIC picture', ': save it as JPEG; an iPhone takes JPEGs with Settings > Camera > Formats > Most Compatible']],
+  [
+    'heic',
+    ['a HEIC picture', ': save it as JPEG; an iPhone takes JPEGs with Settings > Camera > Formats > Most Compatible'],
+  ],
   ['tif', ['a TIFF picture', asPicture]],
   ['bmp', ['a BMP picture', asPicture]],
   ['psd', ['a PSD picture (Photoshop)', asPicture]],
@@ -34,9 +37,10 @@ export const kindNames: ReadonlyMap<string, Called> = new Map<string, Called>([
   ['eps', ['an EPS drawing', asPicture]],
   ['ps', ['a PostScript document', asPicture]],
   ['pdf', ['a PDF document', asPicture]],
-  ...['arw', 'cr2', 'cr3', 'dng', 'nef', 'orf', 'raf', 'rw2'].map(
-    (raw): [string, Called] => [raw, ['a camera raw picture', asPicture]],
-  ),
+  ...['arw', 'cr2', 'cr3', 'dng', 'nef', 'orf', 'raf', 'rw2'].map((raw): [string, Called] => [
+    raw,
+    ['a camera raw picture', asPicture],
+  ]),
   ['png', ['a PNG picture', none]],
   ['apng', ['a PNG picture', none]],
   ['jpg', ['a JPEG picture', none]],

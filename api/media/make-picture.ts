@@ -1,5 +1,6 @@
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import type { Size } from '../../workflows/size-buckets.js'
+import { lightOf } from './ink.js'
 import { hasAdobeMarker, withEnd } from './jpeg-markers.js'
 
 // A file can be a picture to one program and something else to the next: only these loaders exist here. Each of them is fuzzed.
@@ -21,18 +22,18 @@ const decodeSeconds = 30
 
 export type PictureHeader = Size & {
   isAnimated: boolean
-  /** JPEG whose four channels are ink, in the polarity of which sharp knows nothing: it takes all for Adobe's. */
-  isPlainCmyk: boolean
+  /** Where its channels are ink that no profile explains: whether sharp gives it inverted, since it takes every JPEG's for Adobe's. */
+  ink: { isInverted: boolean } | undefined
 }
 
 /** What a picture says of itself, as it is displayed: its EXIF orientation is applied, as viewers do. Rejects where it says nothing. */
 export async function readPictureHeader(content: Buffer): Promise<PictureHeader> {
-  const { autoOrient, pages = 1, space, format } = await sharp(content, { limitInputPixels: false }).metadata()
+  const { autoOrient, pages = 1, space, icc } = await sharp(content, { limitInputPixels: false }).metadata()
   return {
     width: autoOrient.width,
     height: autoOrient.height,
     isAnimated: pages > 1 || isApng(content),
-    isPlainCmyk: format === 'jpeg' && space === 'cmyk' && !hasAdobeMarker(content),
+    ink: space === 'cmyk' ? inkOf(content, icc !== undefined) : undefined,
   }
 }
 
@@ -56,20 +57,31 @@ export async function makePicture(content: Buffer, header: PictureHeader, backgr
 
 type Making = { background: string; failOn: 'error' | 'warning' }
 
-function png(content: Buffer, header: PictureHeader, { background, failOn }: Making): Promise<Buffer> {
+async function png(content: Buffer, header: PictureHeader, { background, failOn }: Making): Promise<Buffer> {
   const pixels = header.width * header.height
-  const picture = sharp(content, { failOn, sequentialRead: true, limitInputPixels: pixels })
-  const ink = header.isPlainCmyk ? picture.pipelineColourspace('cmyk').negate() : picture
+  const picture = sharp(content, { failOn, sequentialRead: true, limitInputPixels: pixels }).autoOrient()
+  const light = header.ink === undefined ? picture.flatten({ background }) : await fromInk(picture, header.ink)
   return (
-    ink
-      .autoOrient()
-      .flatten({ background })
+    light
       .toColourspace('srgb')
       // A row is stored as it is: any filter costs more than it saves here.
       .png({ compressionLevel: pixels > storedAsIsPixels ? 1 : 0, adaptiveFiltering: false, palette: false })
       .timeout({ seconds: decodeSeconds })
       .toBuffer()
   )
+}
+
+/** Only JPEGs come with ink. */
+function inkOf(content: Buffer, hasProfile: boolean): PictureHeader['ink'] {
+  const isInverted = !hasAdobeMarker(content)
+  return hasProfile && !isInverted ? undefined : { isInverted }
+}
+
+async function fromInk(picture: Sharp, { isInverted }: { isInverted: boolean }): Promise<Sharp> {
+  const ink = picture.pipelineColourspace('cmyk').toColourspace('cmyk').timeout({ seconds: decodeSeconds }).raw()
+  const { data, info } = await ink.toBuffer({ resolveWithObject: true })
+  const { width, height } = info
+  return sharp(await lightOf(data, isInverted), { raw: { width, height, channels: 3 } })
 }
 
 /** Whether a PNG says before its pixels that it is animated; libvips reads the picture that stands for it. */

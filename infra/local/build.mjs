@@ -45,7 +45,7 @@ function compile() {
   const inputs = digest({ files: [...sources, join(root, 'tsconfig.json'), join(root, 'package-lock.json')] })
   const mark = join(dist, '.sources')
   if (isStamped(mark, inputs)) return
-  runTool('typescript/bin/tsc', ['--project', root])
+  runTool('typescript-7/bin/tsc', ['--project', root])
   stamp(mark, inputs)
 }
 
