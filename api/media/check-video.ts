@@ -24,8 +24,8 @@ export async function checkFilm(
 ): Promise<Reference> {
   const { key, bytes, sha256 } = film
   const facts = await filmFacts(checking.store, film, signal)
-  refuseContainer(facts)
   await refuseCutOff(film, facts?.seconds, checking, signal)
+  refuseContainer(facts)
   const frame = await frameOf(film, facts, checking, signal)
   const size = squareSize(frame)
   refuseSize(size)

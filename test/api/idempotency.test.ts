@@ -243,6 +243,13 @@ test('the digest tells requests apart by what differs from the defaults, and by 
   assert.equal(of({}), of({ steps: '50', fps: '24.0' }))
   assert.equal(of({ steps: '7', fps: '25' }), of({ fps: '25', steps: '7' }))
   assert.equal(of({ background: '#A0B1C2' }), of({ background: '#a0b1c2' }))
-  const different = [of({}), of({ steps: '7' }), of({ fps: '8' }), of({ seed: '-1' }), of({}, files.toReversed()), of({ background: '#000000' })]
+  const different = [
+    of({}),
+    of({ steps: '7' }),
+    of({ fps: '8' }),
+    of({ seed: '-1' }),
+    of({}, files.toReversed()),
+    of({ background: '#000000' }),
+  ]
   assert.equal(new Set(different).size, different.length)
 })
