@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity'
 import { FfmpegFailed, rawMono, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
-import { onBackground, toSdr } from '../../infra/ffmpeg/film-filters.js'
+import { alphaDecoder, onBackground, toSdr } from '../../infra/ffmpeg/film-filters.js'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { orderFrames, renderFps } from '../../workflows/chunk-plan.js'
 import type { FailureCode } from '../../workflows/failures.js'
@@ -79,7 +79,6 @@ async function prepareReference(
   const { kind, key, bytes, sha256 } = reference
   if (reference.kind === 'picture') return { kind, key, bytes, sha256 }
   const source = await store.readUrl(key, urlSeconds)
-  const { seeThrough } = reference
   const made = await uploadFromFfmpeg({
     store,
     key: objectKeys.preparedReference(order.videoId, 'mp4'),
@@ -89,7 +88,7 @@ async function prepareReference(
       ffmpegPath,
       timeoutMs,
       args: [
-        ...(seeThrough === undefined || seeThrough === 'native' ? [] : ['-c:v', seeThrough]),
+        ...alphaDecoder(reference.seeThrough),
         ...safeInput(source, 'video'),
         // V: without pictures that are attached to the file.
         ...['-map', '0:V:0', '-an', '-sn', '-dn', '-map_metadata', '-1', '-max_error_rate', '1'],

@@ -33,7 +33,7 @@ export async function checkMedia(
     }
   }
   const [reference, ...voices] = await allEnded([
-    inSlot(() => referenceOf(inputs.reference, { ...inputs, signal: stop }, checking)),
+    inSlot(() => checkReference(inputs.reference, { ...inputs, signal: stop }, checking)),
     ...inputs.voices.map((voice) =>
       inSlot(async () => ({ ...fileOf(voice), samples: await voiceSamples(voice, checking, stop) })),
     ),
@@ -63,7 +63,12 @@ async function allEnded<T extends readonly unknown[]>(running: { [K in keyof T]:
   return (await Promise.all(running)) as unknown as T
 }
 
-function referenceOf(input: StoredInput, wanted: ReferenceChecking, checking: MediaChecking): Promise<Reference> {
+/** What an order must know of its reference. */
+export function checkReference(
+  input: StoredInput,
+  wanted: ReferenceChecking,
+  checking: MediaChecking,
+): Promise<Reference> {
   switch (input.kind) {
     case 'picture':
       return keepPicture(input, wanted, checking)

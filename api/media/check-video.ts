@@ -24,7 +24,7 @@ export async function checkFilm(
 ): Promise<Reference> {
   const { key, bytes, sha256 } = film
   const facts = await filmFacts(checking.store, film, signal)
-  await refuseCutOff(film, facts?.seconds, checking, signal)
+  await refuseCutOff(film, facts, checking, signal)
   refuseContainer(facts)
   const frame = await frameOf(film, facts, checking, signal)
   const size = squareSize(frame)
@@ -59,7 +59,7 @@ function refuseSize({ width, height }: Size): void {
 /** Cut off is what lacks more than a second and a twentieth of what it declares: less is no loss that anybody sees. */
 async function refuseCutOff(
   film: StoredInput,
-  seconds: number | undefined,
+  facts: FilmFacts | undefined,
   { store }: MediaChecking,
   signal: AbortSignal,
 ): Promise<void> {
@@ -69,7 +69,8 @@ async function refuseCutOff(
   })
   if (declared === undefined || declared <= film.bytes) return
   const missing = 1 - film.bytes / declared
-  if (missing <= 0.05 || missing * (seconds ?? Infinity) <= 1) return
+  const { seconds, track } = facts ?? {}
+  if (track !== undefined && (missing <= 0.05 || missing * (seconds ?? Infinity) <= 1)) return
   const length = seconds === undefined ? '' : ` for ${seconds.toFixed(1)} s`
   throw refused(`is cut off: it declares ${declared} bytes${length}, and ${film.bytes} are there`)
 }
@@ -82,7 +83,8 @@ async function frameOf(
 ): Promise<FirstFrame> {
   const url = await store.readUrl(film.key, readUrlSeconds)
   const why = facts === undefined ? 'cannot be read: it is broken or cut off' : 'has no frame that can be decoded'
-  const frame = await firstFrame(url, { ffmpegPath, signal, filters: [] }).catch((error: unknown) => {
+  const seeThrough = facts?.track?.seeThrough
+  const frame = await firstFrame(url, { ffmpegPath, signal, filters: [], seeThrough }).catch((error: unknown) => {
     throw mediaProblem(error, signal, () => refused(why, error))
   })
   if (frame === undefined) throw refused(why)
@@ -97,7 +99,7 @@ async function isMapped(
   signal: AbortSignal,
 ): Promise<boolean> {
   const url = await store.readUrl(film.key, readUrlSeconds)
-  return await firstFrame(url, { ffmpegPath, signal, filters: toSdr(hdr) }).then(
+  return await firstFrame(url, { ffmpegPath, signal, filters: toSdr(hdr), seeThrough: undefined }).then(
     () => true,
     () => {
       signal.throwIfAborted()

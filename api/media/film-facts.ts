@@ -43,11 +43,11 @@ async function trackFacts(track: InputVideoTrack): Promise<FilmTrack> {
     codedPixels: width * height,
     otherCodec: codec === null ? otherCodec(id) : undefined,
     hdr: transfer === 'pq' || transfer === 'hlg' ? transfer : undefined,
-    seeThrough: (await track.canBeTransparent()) ? alphaDecoder(codec) : undefined,
+    seeThrough: (await track.canBeTransparent()) ? seenBy(codec) : undefined,
   }
 }
 
-function alphaDecoder(codec: string | null): Film['seeThrough'] {
+function seenBy(codec: string | null): Film['seeThrough'] {
   return codec === 'vp8' ? 'libvpx' : codec === 'vp9' ? 'libvpx-vp9' : 'native'
 }
 

@@ -1,16 +1,23 @@
 import { runFfmpeg, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
+import { alphaDecoder } from '../../infra/ffmpeg/film-filters.js'
+import type { Film } from '../../workflows/order.js'
 import type { Size } from '../../workflows/size-buckets.js'
 
 /** A film's first frame that decodes: its size in pixels as it is displayed, the shape of one of them, and when it is shown, in seconds. */
 export type FirstFrame = Size & { pixelAspect: number; start: number }
 
-export type FrameReading = { ffmpegPath: string; signal: AbortSignal; filters: string[] }
+export type FrameReading = {
+  ffmpegPath: string
+  signal: AbortSignal
+  filters: string[]
+  seeThrough: Film['seeThrough']
+}
 
 const decodeMs = 60_000
 
 /** Decodes a film's first frame, through filters, as the media worker will; undefined where it has none. Rejects with `FfmpegFailed`. */
 export async function firstFrame(url: string, reading: FrameReading): Promise<FirstFrame | undefined> {
-  const { ffmpegPath, signal, filters } = reading
+  const { ffmpegPath, signal, filters, seeThrough } = reading
   let said = ''
   await runFfmpeg({
     ffmpegPath,
@@ -20,6 +27,7 @@ export async function firstFrame(url: string, reading: FrameReading): Promise<Fi
       said += chunk.toString('latin1')
     },
     args: [
+      ...alphaDecoder(seeThrough),
       ...safeInput(url, 'video'),
       // V: a picture that is attached to the file is none of its frames. Decoding goes on behind what is damaged.
       ...['-max_error_rate', '1', '-map', '0:V:0', '-frames:v', '1'],

@@ -1,4 +1,4 @@
-/** Filters of a film's picture, as parts of ffmpeg's `-vf`. */
+/** How a film's picture is decoded and filtered: options before its input, and parts of ffmpeg's `-vf`. */
 
 export type HdrTransfer = 'pq' | 'hlg'
 
@@ -27,4 +27,9 @@ export function onBackground(colour: string): string[] {
     'format=rgba',
     `split[seen][under];[under]drawbox=color=${colour.replace('#', '0x')}:thickness=fill:replace=1[colour];[colour][seen]overlay=format=rgb`,
   ]
+}
+
+/** The decoder that gives a film's alpha, where it is not ffmpeg's own. */
+export function alphaDecoder(decoder: 'libvpx' | 'libvpx-vp9' | 'native' | undefined): string[] {
+  return decoder === undefined || decoder === 'native' ? [] : ['-c:v', decoder]
 }

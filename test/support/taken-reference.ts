@@ -1,6 +1,6 @@
 import { createPrepareActivities } from '../../activities/media/prepare.js'
 import { MockActivityEnvironment } from '@temporalio/testing'
-import { checkMedia } from '../../api/media/check-media.js'
+import { checkReference } from '../../api/media/check-media.js'
 import { Problem } from '../../api/http/problems.js'
 import { Slots } from '../../api/intake/slots.js'
 import { inputStorer } from '../../api/intake/store-input.js'
@@ -32,18 +32,28 @@ export async function takeReference(sent: Buffer, options: TakingOptions = {}): 
   async function* body(bytes: Buffer) {
     yield await Promise.resolve(bytes)
   }
-  const inputs = {
-    ...{ videoId, background, audioType: 'add' as const },
-    reference: await save({ kind: 'reference' }, body(sent), signal),
-    voices: [await save({ kind: 'voice', index: 0 }, body(toneWav(seconds)), signal)],
-  }
-  const { reference, voices } = await checkMedia(inputs, checking, signal)
-  const order = anAcceptedOrder(videoId, { reference, voices, fps, background })
-  const { prepare } = createPrepareActivities({ store, ffmpegPath: ffmpegPath() })
-  const { reference: prepared } = (await new MockActivityEnvironment().run(prepare, order)) as Prepared
-  const made = store.objects.get(prepared.key)
-  if (made === undefined) throw new Error(`${prepared.key} is not in the store`)
+  const input = await save({ kind: 'reference' }, body(sent), signal)
+  const reference = await checkReference(input, { videoId, background, signal }, checking)
+  const { key } =
+    reference.kind === 'picture' ? reference : await madeReady(store, reference, { background, fps, seconds })
+  const made = store.objects.get(key)
+  if (made === undefined) throw new Error(`${key} is not in the store`)
   return { reference, made, stored: [...store.objects.keys()].filter((key) => !/voice|audio/.test(key)) }
+}
+
+/** A film as the media worker makes it ready. */
+async function madeReady(
+  store: MemoryObjectStore,
+  reference: Reference,
+  { seconds, ...parameters }: { seconds: number; background: string; fps: number },
+): Promise<Prepared['reference']> {
+  const order = anAcceptedOrder(videoId, { reference, ...parameters })
+  const [voice] = order.voices
+  if (voice === undefined) throw new Error('an order has a voice')
+  voice.samples = Math.round(seconds * 16_000)
+  await store.put(voice.key, toneWav(seconds))
+  const { prepare } = createPrepareActivities({ store, ffmpegPath: ffmpegPath() })
+  return ((await new MockActivityEnvironment().run(prepare, order)) as Prepared).reference
 }
 
 /** What a client is told of a reference that is not taken. */
