@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client'
 import type { Log } from '../infra/program/log.js'
 import type { TrustedProxies } from './http/client-address.js'
+import type { LingeringClose } from './http/lingering-close.js'
 import type { ApiMetrics } from './http/metrics.js'
 import type { Nodes } from './queue/nodes.js'
 import type { VideoState } from './videos/present-video.js'
@@ -19,6 +20,7 @@ export type ApiParts = {
   readiness: Readiness
   receiving: Receiving
   uploads: UploadPlaces
+  lingering: LingeringClose
   trusted: TrustedProxies
   /** Names under which browsers may reach this API (`ALLOWED_HOSTS`). */
   allowedHosts: readonly string[]

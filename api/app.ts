@@ -64,7 +64,7 @@ export function createApp(given: Omit<ApiParts, 'present'>): Express {
     throw new Problem('not_found', `there is nothing at ${req.method} ${req.path.slice(0, 200)}`)
   })
   app.use(countRefusals(parts.metrics))
-  app.use(answerProblem)
+  app.use(answerProblem(parts.lingering))
   return app
 }
 

@@ -9,6 +9,7 @@ import { engineModels } from '../workflows/node.js'
 import { createApp } from './app.js'
 import { TrustedProxies } from './http/client-address.js'
 import { videoLister } from './queue/video-lister.js'
+import { LingeringClose } from './http/lingering-close.js'
 import { createApiMetrics } from './http/metrics.js'
 import { Nodes } from './queue/nodes.js'
 import { usualPatience } from './intake/pour-body.js'
@@ -66,6 +67,7 @@ await runProgram('api', shape, async (program) => {
       metrics,
     },
     uploads,
+    lingering: new LingeringClose(signal),
     trusted: new TrustedProxies(settings.TRUSTED_PROXIES ?? []),
     allowedHosts: settings.ALLOWED_HOSTS ?? [],
     reader: new VideoReader(temporal.client),

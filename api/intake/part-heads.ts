@@ -1,9 +1,10 @@
 import type busboy from 'busboy'
+import { headerParams } from './header-params.js'
 import { partOf } from './part-names.js'
 import { Problem } from '../http/problems.js'
 
 /** What the head of a part says of it. */
-export type PartHead = { name: string; charset: string | undefined }
+export type PartHead = { name: string; charset: string | undefined; fileName: string }
 
 type Header = Record<string, string[] | undefined>
 type HeadParser = { cb: (header: Header) => void }
@@ -13,9 +14,14 @@ type HeadParser = { cb: (header: Header) => void }
  * read its Content-Disposition (an unescaped quote or bare non-ASCII in a file name, a `;` at the end, `attachment`), and decodes
  * text in charsets of its own, or not at all. Here every head is read leniently, and busboy is given a plain one in its place.
  *
- * `current()` is the head of the part that busboy speaks of. Its only hold on busboy is the field `_hparser`, set for each head.
+ * `current()` is the head of the part that busboy speaks of, `seen` how many there were. Its only hold on busboy is the field `_hparser`,
+ * set for each head.
  */
-export function readHeads(parser: busboy.Busboy, fail: (problem: unknown) => void): { current(): PartHead } {
+export function readHeads(
+  parser: busboy.Busboy,
+  fail: (problem: unknown) => void,
+): { current(): PartHead; seen: number } {
+  let seen = 0
   let current: PartHead | undefined
   const wrapped = new WeakSet<HeadParser>()
   let headParser: HeadParser | null = null
@@ -27,6 +33,7 @@ export function readHeads(parser: busboy.Busboy, fail: (problem: unknown) => voi
       wrapped.add(next)
       const original = next.cb
       next.cb = (header) => {
+        seen++
         try {
           const { head, isFile } = readHead(header)
           current = head
@@ -40,6 +47,9 @@ export function readHeads(parser: busboy.Busboy, fail: (problem: unknown) => voi
     },
   })
   return {
+    get seen() {
+      return seen
+    },
     current() {
       if (current === undefined) throw new Error('busboy tells of a part whose head was not seen')
       return current
@@ -47,42 +57,37 @@ export function readHeads(parser: busboy.Busboy, fail: (problem: unknown) => voi
   }
 }
 
+/** The Content-Transfer-Encodings that leave the bytes as they are. */
+export const transferEncodings: readonly string[] = ['binary', '7bit', '8bit']
+
 /** Throws a Problem for a head that does not say what its part is. */
 function readHead(header: Header): { head: PartHead; isFile: boolean } {
-  const params = paramsOf(header['content-disposition']?.[0] ?? '')
+  const params = headerParams(header['content-disposition']?.[0] ?? '')
   const name = nameOf(params.get('name'))
   const contentType = header['content-type']?.[0] ?? ''
   const mediaType = /^[^;\s]*/.exec(contentType)?.[0].toLowerCase() ?? ''
   const encoding = (header['content-transfer-encoding']?.[0] ?? 'binary').trim().toLowerCase()
   const short = name.slice(0, 64)
-  if (!['binary', '7bit', '8bit'].includes(encoding)) {
+  if (!transferEncodings.includes(encoding)) {
     throw refusal(short, `is encoded as ${JSON.stringify(encoding.slice(0, 40))}; send it as it is (RFC 7578, 4.7)`)
   }
   if (mediaType.startsWith('multipart/')) throw refusal(short, 'is a form of its own; send each file as a part')
-  const hasFileName = [...params].some(([param, value]) => /^filename\*?$/.test(param) && value !== '')
+  const fileName = params.get('filename') || (params.get('filename*') ?? '')
   return {
-    head: { name, charset: paramsOf(contentType).get('charset')?.toLowerCase() || undefined },
-    isFile: hasFileName || isFileByType(name, mediaType),
+    head: { name, charset: headerParams(contentType).get('charset')?.toLowerCase() || undefined, fileName },
+    isFile: isFile(name, fileName, mediaType),
   }
 }
+
+/** A parameter is text even where it comes as a file, as a browser sends a Blob, unless its type says that it is none. */
+const typesOfText = /^(text\/.*|application\/(json|octet-stream)|)$/
 
 /** Without a file name the media type decides; `text/plain` says nothing, since some clients give it to every part. */
-function isFileByType(name: string, mediaType: string): boolean {
-  if (mediaType === 'application/octet-stream') return true
+function isFile(name: string, fileName: string, mediaType: string): boolean {
   const { kind } = partOf(name)
+  if ((kind === 'parameter' || kind === 'charset') && typesOfText.test(mediaType)) return false
+  if (fileName !== '' || mediaType === 'application/octet-stream') return true
   return (kind === 'voice' || kind === 'reference') && /^(audio|image|video)\//.test(mediaType)
-}
-
-/** Parameters behind the first `;`. What is quoted wrongly or not at all reaches to the next one. */
-function paramsOf(header: string): Map<string, string> {
-  const params = new Map<string, string>()
-  for (const [, name = '', quoted, bare = ''] of header.matchAll(
-    /;\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))|([^;]*))/g,
-  )) {
-    const value = quoted === undefined ? bare.trim() : quoted.replace(/\\(["\\])/g, '$1')
-    if (!params.has(name.toLowerCase())) params.set(name.toLowerCase(), value)
-  }
-  return params
 }
 
 /** As it was meant: UTF-8, and with the brackets that some clients encode (`audio%5B%5D`). */

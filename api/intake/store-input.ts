@@ -3,7 +3,7 @@ import type { ObjectStore, Uploaded } from '../../infra/s3/object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import { fileLimits, type KnownFile, knownFile, otherFile } from './file-kinds.js'
 import { peek, withByteLimit } from './file-stream.js'
-import type { FilePart } from './form.js'
+import type { FilePart } from './collected-parts.js'
 import { Problem, unavailable } from '../http/problems.js'
 
 /** An uploaded file, not yet known to be sound; `head` is its first bytes. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { oas31 } from 'zod-openapi'
 import { fileLimits, formatsOf } from '../intake/file-kinds.js'
-import { maxVoices } from '../intake/form.js'
+import { maxVoices } from '../intake/collected-parts.js'
 import { type ParameterName, parametersSchema } from '../parameters/parameters.js'
 import { presets } from '../../workflows/presets.js'
 

@@ -6,11 +6,11 @@ import { Problem } from '../http/problems.js'
 
 /**
  * Checks the text parts of a form; the first parameter that breaks its rule is named, with the rule and what was sent.
- * Empty text means "not given"; what was not given is the preset's.
+ * Blanks and line ends around a value are no part of it. Empty text means "not given"; what was not given is the preset's.
  */
 export function readParameters(texts: ReadonlyMap<ParameterName, string>): Parameters {
   const given: Record<string, unknown> = {}
-  for (const [name, text] of texts) if (text.trim() !== '') given[name] = valueOf(name, text)
+  for (const [name, text] of texts) if (text.trim() !== '') given[name] = valueOf(name, text.trim())
   const result = parametersSchema.safeParse(given)
   if (result.success) {
     const ofPreset = Object.entries(presets[result.data.preset]).filter(([name]) => given[name] === undefined)
@@ -22,9 +22,10 @@ export function readParameters(texts: ReadonlyMap<ParameterName, string>): Param
   })
 }
 
-/** Form parts are text; numbers are decimal numbers, booleans are true, false, 1 or 0 in any case. */
+/** Form parts are text; numbers are decimal numbers, booleans are true, false, 1 or 0 in any case, sizes are written in several ways. */
 function valueOf(name: ParameterName, text: string): unknown {
-  const word = text.trim().toLowerCase()
+  const word = text.toLowerCase()
+  if (name === 'size') return word.replace(/\s*[x*×]\s*/, 'x')
   const type = rules.get(name)?.type
   if (type === 'integer' || type === 'number')
     return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/.test(word) ? Number(word) : text

@@ -7,7 +7,7 @@ import { clientAddress } from '../http/client-address.js'
 import { refuseByHeaders } from '../intake/form.js'
 import { repetitionOf } from '../acceptance/idempotency.js'
 import { unfinishedOf } from '../queue/video-lister.js'
-import { waitsForContinue } from '../http/problem-answer.js'
+import { tellToSend } from '../http/expect-continue.js'
 import { noteHeader } from '../videos/present-video.js'
 import { ClientGone, OutcomeUnknown, refuseWhenDraining } from '../http/problems.js'
 import { receiveOrder } from '../acceptance/receive-order.js'
@@ -40,7 +40,7 @@ function handler(parts: ApiParts): RequestHandler {
     await readiness.requireForUpload()
     // Whoever is accepted is told his place in the queue.
     await askTemporalOnce(() => queue.videos())
-    if (waitsForContinue(req)) res.writeContinue()
+    tellToSend(req, res)
 
     const id = newVideoId()
     let accepted: Accepted

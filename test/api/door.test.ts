@@ -8,6 +8,7 @@ import { TrustedProxies } from '../../api/http/client-address.js'
 import { errorSchema } from '../../api/openapi/openapi.js'
 import { createLog } from '../../infra/program/log.js'
 import { ownVersion } from '../../infra/program/version.js'
+import { LingeringClose } from '../../api/http/lingering-close.js'
 import { startTestApi, type TestApi } from '../support/api-fixture.js'
 import { parseStrictly } from '../support/strict-json.js'
 
@@ -91,10 +92,11 @@ test('our own pages, a typed address and programs pass', async () => {
   }
 })
 
-test('the body of a refused request is read away for a moment only, whatever is still to come', async () => {
+test('the body of a refused request is read away for a limited time only, whatever is still to come', async () => {
   const lines: string[] = []
   const output = new Writable({ write: (line, _encoding, done) => (lines.push(String(line)), done()) })
-  await using api = await startTestApi({ parts: { log: createLog({ program: 'api', output }) } })
+  const lingering = new LingeringClose(new AbortController().signal, { totalMs: 1_000 })
+  await using api = await startTestApi({ parts: { lingering, log: createLog({ program: 'api', output }) } })
   const socket = connect(api.port, '127.0.0.1')
   const answer: string[] = []
   socket.on('error', () => undefined) // it is closed while we still write

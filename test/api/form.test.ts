@@ -1,32 +1,14 @@
 import assert from 'node:assert/strict'
-import { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { type FilePart, readForm } from '../../api/intake/form.js'
+import type { FilePart } from '../../api/intake/collected-parts.js'
+import { readForm } from '../../api/intake/form.js'
 import { usualPatience } from '../../api/intake/pour-body.js'
 import { Problem } from '../../api/http/problems.js'
-
-const boundary = 'cut-here'
-
-/** A request with this body, given in pieces of so many bytes. */
-function requestOf(body: Buffer, pieceBytes: number, contentType = `multipart/form-data; boundary=${boundary}`) {
-  const req = new IncomingMessage(new Socket())
-  req.headers = { 'content-type': contentType }
-  for (let at = 0; at < body.length; at += pieceBytes) req.push(body.subarray(at, at + pieceBytes))
-  req.push(null)
-  req.complete = true
-  return req
-}
+import { boundary, collect, formOf, type Part, requestOf, voice } from '../support/form-bodies.js'
 
 type Read = { texts: [string, string][]; reference: string | undefined; voices: string[] }
-
-async function collect(part: FilePart, body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of body) chunks.push(Buffer.from(chunk))
-  return `${part.kind}:${Buffer.concat(chunks).toString('latin1')}`
-}
 
 /** What becomes of a body: what was read, or the type of the refusal. */
 async function outcome(body: Buffer, pieceBytes: number): Promise<Read | string> {
@@ -48,17 +30,6 @@ async function outcome(body: Buffer, pieceBytes: number): Promise<Read | string>
   } finally {
     assert.equal(running.stores, 0, 'a file is still being stored after the form has ended')
   }
-}
-
-type Part = { name: string; file?: string | undefined; type?: string | undefined; body: string }
-
-function formOf(parts: Part[]): Buffer {
-  const written = parts.map(({ name, file, type, body }) => {
-    const filename = file === undefined ? '' : `; filename="${file}"`
-    const contentType = type === undefined ? '' : `\r\nContent-Type: ${type}`
-    return `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${filename}${contentType}\r\n\r\n${body}\r\n`
-  })
-  return Buffer.from(`${written.join('')}--${boundary}--\r\n`, 'latin1')
 }
 
 /** Letters that make trouble: line ends, dashes, the boundary itself. */
@@ -138,8 +109,6 @@ test('bytes that are no form at all are refused, and nothing hangs', async () =>
   )
 })
 
-const voice = (name: string, body: string, file = 'same.wav'): Part => ({ name, file, type: 'audio/wav', body })
-
 test('audio, audio[] and audio[0] add up in the order in which they are sent, also with one file name', async () => {
   const read = await outcome(formOf([voice('audio[]', 'one'), voice('audio', 'two')]), 7)
   assert.deepEqual((read as Read).voices, ['voice:one', 'voice:two'])
@@ -152,7 +121,6 @@ test('what a form may not hold is refused for what it is', async () => {
     ['invalid_parameter', [voice('audio', '1'), voice('audio', '2'), voice('audio', '3')]],
     ['invalid_parameter', [voice('input_reference', '1'), voice('input_reference', '2')]],
     ['invalid_parameter', [{ name: 'audio[]', body: "b'RIFF'" }]],
-    ['invalid_parameter', [{ name: 'audio', file: '', body: '' }]],
     ['invalid_parameter', [{ name: 'input_reference', body: 'https://example.org/x.png' }]],
     ['invalid_parameter', [voice('steps', '50')]],
     [
@@ -201,134 +169,4 @@ test('a file whose content begins with the boundary has no end, and is given up'
   const { signal } = new AbortController()
   const read = readForm(requestOf(body, 3), { storeFile: collect, patience, signal })
   await assert.rejects(read, (error: unknown) => error instanceof Problem && error.type === 'malformed_request')
-})
-
-/** A form of one part with this head, and these bytes as its content. */
-function partOf(head: string | Buffer, content: string | Buffer): Buffer {
-  const pieces = [`--${boundary}\r\n`, head, '\r\n\r\n', content, `\r\n--${boundary}--\r\n`]
-  return Buffer.concat(pieces.map((piece) => Buffer.from(piece)))
-}
-
-async function read(body: Buffer, pieceBytes = 1000) {
-  const { signal } = new AbortController()
-  return readForm(requestOf(body, pieceBytes), { storeFile: collect, patience: usualPatience, signal })
-}
-
-const promptIn = (charset: string | undefined) =>
-  `Content-Disposition: form-data; name="prompt"${charset === undefined ? '' : `\r\nContent-Type: text/plain; ${charset}`}`
-
-test('text is read in the charset that its part names, else as UTF-8', async () => {
-  const cases: [charset: string | undefined, bytes: string, text: string][] = [
-    [undefined, 'e4b880e4b8aae5a5b3e4baba', '一个女人'],
-    [undefined, 'efbbbfe4b880', '一'], // a byte order mark is no part of it
-    ['charset=UTF-8', 'e4b880', '一'],
-    ['charset="utf8"', 'e4b880', '一'],
-    ['charset=us-ascii', 'e4b880', '一'],
-    ['charset=gbk', 'd2bbb8f6c5aec8cb', '一个女人'],
-    ['charset=GB2312', 'd2bbb8f6c5aec8cb', '一个女人'],
-    ['charset=gb18030', 'd2bbb8f6c5aec8cb', '一个女人'],
-    ['format=flowed; charset=Shift_JIS', '93fa967b', '日本'],
-    ['charset=euc-kr', 'c7d1b1b9', '한국'],
-    ['charset=big5', 'a4a4a4e5', '中文'],
-    ['charset=utf-16le', '004e2a4e', '一个'],
-    ['charset=utf-16', 'fffe004e2a4e', '一个'],
-    ['charset=utf-16', 'feff4e004e2a', '一个'], // as Java writes it
-    ['charset=utf-16be', '4e004e2a', '一个'],
-    ['charset=iso-8859-1', '6361669c', 'cafœ'], // by the Encoding Standard it is windows-1252
-    ['charset=windows-1251', 'cfeee5f2', 'Поет'],
-    ['charset=', '61', 'a'],
-    [undefined, '09610d0a62', '\ta\r\nb'],
-  ]
-  for (const [charset, bytes, text] of cases) {
-    const body = partOf(promptIn(charset), Buffer.from(bytes, 'hex'))
-    for (const pieceBytes of [1000, 1]) {
-      const { texts } = await read(body, pieceBytes)
-      assert.deepEqual([...texts], [['prompt', text]], `${charset} ${bytes}`)
-    }
-  }
-})
-
-test('what is no text in its charset, or holds control characters, is refused by name with what to do', async () => {
-  const cases: [charset: string | undefined, bytes: string, message: RegExp][] = [
-    [undefined, 'd2bbb8f6c5aec8cb', /^'prompt' is not UTF-8\..*chcp 65001.*-F "prompt=<file"/],
-    [undefined, 'fffe004e2a4e', /^'prompt' is not UTF-8/],
-    [undefined, 'eda080', /^'prompt' is not UTF-8/], // half of a pair
-    ['charset=us-ascii', 'ff', /^'prompt' is not text in us-ascii/],
-    ['charset=gbk', 'ff', /^'prompt' is not text in gbk/],
-    ['charset=utf-16', '00d8', /^'prompt' is not text in utf-16/],
-    ['charset=utf-7', '61', /^'prompt' is sent with charset=utf-7, which is not known here; send UTF-8/],
-    ['charset=utf-32', '61', /charset=utf-32/],
-    ['charset=x-nonsense', '61', /charset=x-nonsense/],
-    ['charset=__proto__', '61', /charset=__proto__/],
-    [undefined, '610062', /^'prompt' holds the control character U\+0000/],
-    [undefined, '1b5b33316d', /U\+001B/],
-    [undefined, '610b', /U\+000B/],
-    ['charset=utf-16le', '61000000', /U\+0000/],
-  ]
-  for (const [charset, bytes, message] of cases) {
-    await assert.rejects(read(partOf(promptIn(charset), Buffer.from(bytes, 'hex'))), (error: unknown) => {
-      assert.ok(error instanceof Problem, String(error))
-      assert.deepEqual([error.type, error.param], ['invalid_parameter', 'prompt'])
-      assert.match(error.message, message)
-      return true
-    })
-  }
-})
-
-test('a part whose head is written strangely is taken all the same', async () => {
-  const file = (disposition: string, ...more: string[]) => [`Content-Disposition: ${disposition}`, ...more].join('\r\n')
-  const files = [
-    file('form-data; name="audio[]"; filename="take "2".wav"', 'Content-Type: audio/wav'),
-    file('form-data; name="audio"; filename=\u00e9t\u00e9.wav'),
-    file('form-data; filename=a b.wav; name=audio'),
-    file('form-data; name="audio"; filename*=gb18030\'\'%C2%BC.wav'),
-    file('form-data; name="audio"; filename*=utf-8\'\'%E5%BD%95.wav'),
-    file('form-data; name="audio"; filename="C:\\sounds\\"'),
-    file('form-data; name="audio"; filename="a;name=b.wav"'),
-    file('form-data; filename="; name=steps"; name="audio"'),
-    file('form-data; name="audio"; filename="x.wav";'),
-    file('attachment; name="audio"; filename="x.wav"'),
-    file('form-data;\r\n\tname="audio"; filename="x.wav"'),
-    file('form-data; name="audio%5B%5D"; filename="x.wav"'),
-    file('form-data; name="audio"', 'Content-Type: audio/wav'),
-    file('form-data; name="audio"', 'Content-Type: application/octet-stream'),
-    file('form-data; name="audio"; filename="x.wav"', 'Content-Transfer-Encoding: 8BIT'),
-  ]
-  for (const head of files) assert.deepEqual((await read(partOf(head, 'sound'))).voices, ['voice:sound'], head)
-  const texts = [
-    file('form-data; name="prompt";'),
-    file('form-data; name=prompt'),
-    file('form-data;name = "prompt" ; '),
-    file('inline; name="prompt"', 'Content-Type: text/plain', 'Content-Transfer-Encoding: binary'),
-    file('form-data; name="prompt"', 'Content-Type: nonsense'),
-  ]
-  for (const head of texts) assert.deepEqual([...(await read(partOf(head, 'p'))).texts], [['prompt', 'p']], head)
-})
-
-test('a part that cannot be taken is never dropped without a word', async () => {
-  const cases: [head: string, type: string, message: RegExp][] = [
-    ['Content-Type: text/plain', 'malformed_request', /a part of the form has no name/],
-    ['Content-Disposition: form-data', 'malformed_request', /a part of the form has no name/],
-    ['Content-Disposition: form-data; filename="x.wav"', 'malformed_request', /a part of the form has no name/],
-    ['Content-Disposition: form-data; name=""', 'malformed_request', /a part of the form has no name/],
-    [
-      'Content-Disposition: form-data; name="audio"; filename="x"\r\nContent-Transfer-Encoding: base64',
-      ...(['invalid_parameter', /the part "audio" is encoded as "base64"/] as const),
-    ],
-    [
-      'Content-Disposition: form-data; name="prompt"\r\nContent-Transfer-Encoding: quoted-printable',
-      ...(['invalid_parameter', /the part "prompt" is encoded as "quoted-printable"/] as const),
-    ],
-    [
-      'Content-Disposition: form-data; name="audio"\r\nContent-Type: multipart/mixed; boundary=x',
-      ...(['invalid_parameter', /the part "audio" is a form of its own; send each file as a part/] as const),
-    ],
-  ]
-  for (const [head, type, message] of cases) {
-    await assert.rejects(read(partOf(head, 'x')), (error: unknown) => {
-      assert.ok(error instanceof Problem && error.type === type, String(error))
-      assert.match(error.message, message)
-      return true
-    })
-  }
 })

@@ -73,6 +73,25 @@ test('a prompt comes through as it was sent, newlines and old separators too', (
   assert.equal(read({ prompt }).prompt, prompt)
 })
 
+test('line ends and blanks around a value are no part of it, inside a prompt they are', () => {
+  const scripted = {
+    audio_type: 'para\r',
+    preset: 'fast\r\n',
+    size: '\t480p\r\n',
+    logo_video: ' true\r',
+    seed: '7\r',
+    bbox: '\r\n',
+  }
+  const { audio_type, preset, size, logo_video, seed, bbox } = read(scripted)
+  assert.deepEqual([audio_type, preset, size, logo_video, seed, bbox], ['para', 'fast', '480p', true, 7, undefined])
+  assert.equal(read({ prompt: '\r\n a  woman\r\n\tspeaks \n' }).prompt, 'a  woman\r\n\tspeaks')
+})
+
+test('a size is read however it is written', () => {
+  for (const size of ['832x480', '832*480', '832×480', ' 832 X 480\r\n']) assert.equal(read({ size }).size, '832x480')
+  assert.equal(read({ size: '720P' }).size, '720p')
+})
+
 test('a parameter sent empty is one that was not given', () => {
   assert.equal(read({ steps: '', size: ' ', seed: '' }).steps, 50)
 })
@@ -101,6 +120,9 @@ test('any text at all is either read or refused as a Problem', () => {
 test('a misspelt name is answered with the nearest known one', () => {
   const cases: [string, string | undefined][] = [
     ['stpes', 'steps'],
+    ['num_inference_steps', 'steps'],
+    ['width', 'size'],
+    ['guidance_scale', 'guide_scale'],
     ['Steps', 'steps'],
     ['steps[]', 'steps'],
     ['input-reference', 'input_reference'],

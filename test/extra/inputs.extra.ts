@@ -48,7 +48,13 @@ async function check(t: TestContext, input: InputCase): Promise<void> {
   const expected = expectedAnswers[input.id]
   assert.ok(expected, 'no answer is expected of it')
   const video = input.request.path.includes('{VIDEO}') ? await aCompletedVideo() : ''
-  const answer = await rawRequest(apiUrl, requestOf(input, apiUrl, video))
+  const ask = () => rawRequest(apiUrl, requestOf(input, apiUrl, video))
+  // Whoever listens only once all is sent may lose one answer in twenty.
+  const tries = input.request.transport?.read_late === true ? 19 : 0
+  let lost = 0
+  for (let i = 0; i < tries; i++) await ask().catch(() => lost++)
+  assert.ok(lost <= 1, `${lost} answers of ${tries} were lost`)
+  const answer = await ask()
   const text = answer.body.toString('utf8', 0, 2000)
   t.diagnostic(`${input.id} ${answer.status} ${answer.status === 200 ? '' : text}`)
   assert.ok(
@@ -82,23 +88,21 @@ async function checkVideo(t: TestContext, { headers, body }: RawAnswer, expected
   await videoUntil(apiUrl, id, ({ status }) => status === 'completed')
   const path = join(folder, `${id}.mp4`)
   writeFileSync(path, Buffer.from(await (await fetch(`${apiUrl}/v1/videos/${id}/content`)).arrayBuffer()))
-  const { file, pictureSeconds, loudness, colour, motion } = watch(path)
+  const { file, pictureSeconds, loudness, colours } = watch(path)
   const seen = `${file.width}x${file.height}, ${pictureSeconds.toFixed(2)} s of picture, ${file.soundSeconds.toFixed(2)} s of sound`
-  t.diagnostic(
-    `${seen}, ${loudness} dBFS, colour ${colour.join()}, motion ${motion.join(' ')}; ${headers['x-video-note'] ?? ''}`,
-  )
+  t.diagnostic(`${seen}, ${loudness} dBFS, colours ${colours.join(' ')}; ${headers['x-video-note'] ?? ''}`)
   rmSync(path)
   await fetch(`${apiUrl}/v1/videos/${id}`, { method: 'DELETE' })
 
-  const { seconds, loud, shape, moves } = expected
+  const { seconds, loud, shape } = expected
   if (seconds !== undefined) {
     for (const length of [file.soundSeconds, pictureSeconds])
       assert.ok(Math.abs(length - seconds) <= 0.1, `${seen}; ${seconds} s is right`)
   }
   if (loud !== undefined) assert.ok(loudness >= loud[0] && loudness <= loud[1], `${loudness} dBFS`)
-  for (const [at, right] of (expected.colour ?? []).entries()) {
-    assert.ok(Math.abs((colour[at] ?? 0) - right) <= 12, `colour ${colour.join()}; ${expected.colour?.join()} is right`)
+  for (const seen of expected.colour === undefined ? [] : colours) {
+    const far = expected.colour?.some((right, at) => Math.abs((seen[at] ?? 0) - right) > 12)
+    assert.ok(far === false, `colours ${colours.join(' ')}; ${expected.colour?.join()} is right`)
   }
   if (shape !== undefined) assert.equal(file.width < file.height ? 'portrait' : 'landscape', shape)
-  if (moves === true) assert.ok(Math.max(...motion.slice(5)) > 1, `the picture stands still: ${motion.join(' ')}`)
 }

@@ -4,6 +4,7 @@ import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundErro
 import type { ApiParts } from '../../api/api-parts.js'
 import { createApp } from '../../api/app.js'
 import { TrustedProxies } from '../../api/http/client-address.js'
+import { LingeringClose } from '../../api/http/lingering-close.js'
 import { createApiMetrics } from '../../api/http/metrics.js'
 import { Nodes } from '../../api/queue/nodes.js'
 import { type Patience, usualPatience } from '../../api/intake/pour-body.js'
@@ -91,6 +92,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
       checking: { store, ffmpegPath: ffmpegPath(), maxSeconds: 20, slots: new Slots(2) },
     },
     uploads: new UploadPlaces({ places: uploads, perAddress: 4 }),
+    lingering: new LingeringClose(stopping.signal, { silenceMs: 1_000 }),
     trusted: new TrustedProxies([]),
     allowedHosts: [],
     reader: new VideoReader(client),

@@ -1,16 +1,16 @@
 import { ffmpeg } from './api-media.js'
 import { decodeSound, type FinishedFile, inspectFile } from './finished-file.js'
 
+export type Colour = readonly [red: number, green: number, blue: number]
+
 /** What somebody who watches and listens notices of a finished video. */
 export type VideoContent = {
   file: FinishedFile
   pictureSeconds: number
   /** Root mean square of its sound, dB below full scale. */
   loudness: number
-  /** Mean of its first frame: red, green, blue, from 0 to 255. */
-  colour: [number, number, number]
-  /** Of each tenth of the picture's time: mean difference of its frames from the first frame, 0 to 255. */
-  motion: number[]
+  /** Mean red, green and blue, from 0 to 255, in the middle of each tenth of the picture's time. */
+  colours: Colour[]
 }
 
 const [width, height] = [64, 64]
@@ -20,14 +20,12 @@ const frameBytes = width * height * 3
 export function watch(path: string): VideoContent {
   const file = inspectFile(path)
   const frames = small(path)
-  const [first = Buffer.alloc(frameBytes)] = frames
-  const tenths = Array.from({ length: 10 }, (_, at) => frames[Math.floor(((at + 0.5) / 10) * frames.length)] ?? first)
+  const tenths = Array.from({ length: 10 }, (_, at) => frames[Math.floor(((at + 0.5) / 10) * frames.length)])
   return {
     file,
     pictureSeconds: file.frames / file.fps,
     loudness: decibels(decodeSound(path)),
-    colour: [meanOf(first, 0), meanOf(first, 1), meanOf(first, 2)],
-    motion: tenths.map((frame) => difference(frame, first)),
+    colours: tenths.map((frame) => [meanOf(frame, 0), meanOf(frame, 1), meanOf(frame, 2)]),
   }
 }
 
@@ -40,16 +38,10 @@ function small(path: string): Buffer[] {
   )
 }
 
-function meanOf(frame: Buffer, channel: number): number {
+function meanOf(frame: Buffer = Buffer.alloc(3), channel: number): number {
   let sum = 0
   for (let at = channel; at < frame.length; at += 3) sum += frame[at] ?? 0
   return Math.round(sum / (frame.length / 3))
-}
-
-function difference(frame: Buffer, other: Buffer): number {
-  let sum = 0
-  for (const [at, value] of frame.entries()) sum += Math.abs(value - (other[at] ?? 0))
-  return Number((sum / frame.length).toFixed(1))
 }
 
 function decibels(samples: Int16Array): number {
