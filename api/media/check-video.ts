@@ -4,7 +4,7 @@ import type { Size } from '../../workflows/size-buckets.js'
 import { leastSide, mostPixels } from './check-picture.js'
 import { mediaProblem } from './check-voice.js'
 import { declaredBytes } from './declared-bytes.js'
-import { type FilmFacts, filmFacts } from './film-facts.js'
+import { type FilmFacts, filmFacts, takenCodecsInWords } from './film-facts.js'
 import { type FirstFrame, firstFrame, squareSize } from './first-frame.js'
 import type { MediaChecking, ReferenceChecking } from './media-checking.js'
 import { Problem, unavailable } from '../http/problems.js'
@@ -45,8 +45,7 @@ function refuseContainer(facts: FilmFacts | undefined): void {
   if (track === undefined) throw refused('has no picture track')
   if (track.codedPixels > mostPixels) throw refused(`has more than ${mostPixels / 1e6} megapixels`)
   if (track.otherCodec === undefined) return
-  const taken = 'H.264, H.265, VP8, VP9, AV1, MPEG-4, ProRes and Motion JPEG are'
-  throw refused(`is coded as ${track.otherCodec}, which is not taken; ${taken}`)
+  throw refused(`is coded as ${track.otherCodec}, which is not taken; ${takenCodecsInWords} are`)
 }
 
 function refuseSize({ width, height }: Size): void {

@@ -51,8 +51,11 @@ function seenBy(codec: string | null): Film['seeThrough'] {
   return codec === 'vp8' ? 'libvpx' : codec === 'vp9' ? 'libvpx-vp9' : 'native'
 }
 
+/** What ffmpeg's allow-list takes, in words. */
+export const takenCodecsInWords = 'H.264, H.265, VP8, VP9, AV1, MPEG-4, ProRes and Motion JPEG'
+
 /** Codecs of pictures that are not taken, by what MP4, MOV and Matroska call them. */
-const otherCodecs: readonly (readonly [id: RegExp, name: string])[] = [
+export const otherCodecs: readonly (readonly [id: RegExp, name: string])[] = [
   [/^apr[nh]$/, 'ProRes RAW'],
   [/^av(dn|dh|1x)$/i, 'DNxHD'],
   [/^cfhd$/i, 'CineForm'],
