@@ -20,7 +20,7 @@ export function mutated(file: Buffer, seed: number): Buffer {
         bytes[at] = (bytes[at] ?? 0) ^ (1 << below(8))
         break
       case 1:
-        bytes.fill([0, 0xff, 0x7f, 0x80][below(4)] ?? 0, at, at + 1 + below(4))
+        bytes.fill([0, 0xff, 0x7f, 0x80][below(4)] ?? 0, at, Math.min(at + 1 + below(4), bytes.length))
         break
       case 2:
         for (let i = at; i < Math.min(at + length, bytes.length); i++) bytes[i] = below(256)
