@@ -56,6 +56,8 @@ await runProgram('api', shape, async (program) => {
     readiness: new Readiness({ temporal, store, log }),
     receiving: {
       store,
+      // An eighth of the buffers' memory on top, if every upload has a picture of that size.
+      heldBytes: Math.floor(Math.min(2, settings.UPLOAD_BUFFER_MIB / 8 / settings.MAX_UPLOADS) * 2 ** 20),
       patience: usualPatience,
       checking: {
         store,

@@ -4,7 +4,7 @@ export const objectKeys = {
   order: (id: string) => `videos/${id}/order.json`,
   reference: (id: string, extension: string) => `videos/${id}/input/reference.${extension}`,
   voice: (id: string, index: number, extension: string) => `videos/${id}/input/audio-${index + 1}.${extension}`,
-  /** What the ranks read: a picture as uploaded or a video at a constant rate; voices as 16 kHz mono WAV. */
+  /** What the ranks read: the reference, upright and opaque, a video at a constant rate; voices as 16 kHz mono WAV. */
   prepared: (id: string) => `videos/${id}/prepared/`,
   preparedReference: (id: string, extension: string) => `videos/${id}/prepared/reference.${extension}`,
   preparedVoice: (id: string, index: number) => `videos/${id}/prepared/voice-${index + 1}.wav`,

@@ -20,7 +20,22 @@ export const orderFormat = 1
 /** An uploaded file as it lies in S3. */
 export type StoredFile = { key: string; bytes: number; sha256: string }
 
-export type Reference = StoredFile & { kind: 'picture' | 'video'; width: number; height: number }
+/** Width and height in pixels as displayed: what boxes are drawn in. */
+export type Reference = StoredFile & { width: number; height: number } & (Picture | Film)
+
+/** What was made of the picture that was sent: a PNG, upright, 8-bit RGB, sRGB. `of` an animation it is the first frame. */
+export type Picture = { kind: 'picture'; of?: 'animation' }
+
+/** A film as it was sent, with what was seen of it when it was accepted; it is made ready when its turn comes. */
+export type Film = {
+  kind: 'video'
+  /** When its first frame that decodes is shown, on the film's own clock, in seconds; 0 where this is not said. */
+  start?: number
+  /** The transfer function of a film in HDR. `unmapped`: it is shown as it is, since this ffmpeg brings no film to SDR. */
+  hdr?: 'pq' | 'hlg' | 'unmapped'
+  /** There where its pixels are see-through: the decoder that gives their alpha, `native` where ffmpeg's own one does. */
+  seeThrough?: 'libvpx' | 'libvpx-vp9' | 'native'
+}
 
 /** A voice as it was sent: what the finished file's sound is made of, in its quality and with its channels. */
 export type Voice = StoredFile & {

@@ -54,6 +54,12 @@ export const orderParameters = z.object({
     .default(usual.guide_scale)
     .describe('How strongly the prompt drives the picture.'),
   logo_video: z.boolean().default(false).describe('Appends the closing clip.'),
+  background: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i)
+    .toLowerCase()
+    .default('#ffffff')
+    .describe('The colour behind see-through pixels of the reference, as #rrggbb.'),
   negative_prompt: text()
     .default(publishedNegativePrompt)
     .describe(

@@ -1,9 +1,11 @@
 import { Context } from '@temporalio/activity'
 import { FfmpegFailed, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
+import { alphaDecoder, onBackground, toSdr } from '../../infra/ffmpeg/film-filters.js'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { orderFrames, renderFps } from '../../workflows/chunk-plan.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import type { Order, StoredFile } from '../../workflows/order.js'
+import type { Film, Order, StoredFile } from '../../workflows/order.js'
+import type { Size } from '../../workflows/size-buckets.js'
 import type { VideoActivities } from '../../workflows/video/video-activities.js'
 import { failure } from '../worker/activity-failure.js'
 import { uploadFromFfmpeg } from './ffmpeg-upload.js'
@@ -24,13 +26,14 @@ export function createPrepareActivities(dependencies: PrepareDependencies): Pick
   }
 }
 
-/** A constant rate, no sound, and no more frames than are rendered. */
+/**
+ * A film is given a constant rate, square pixels and none that is see-through, no sound, and no more frames than are rendered. Of one
+ * that is damaged what can be decoded is used, as players do.
+ */
 async function prepareReference({ store, ffmpegPath }: PrepareDependencies, order: Order): Promise<StoredFile> {
-  const source = await store.readUrl(order.reference.key, urlSeconds)
-  // setpts: a track that starts late would begin with copies of its first frame. scale: square pixels, as the ranks count them and
-  // as the API counted the reference's size; 4:2:0 needs even sides.
-  const square = `scale='trunc(max(iw,iw*sar)/2)*2':'trunc(max(ih,ih/sar)/2)*2',setsar=1`
-  const filter = `setpts=PTS-STARTPTS,fps=${renderFps(order.parameters.fps)},${square}`
+  const { reference } = order
+  if (reference.kind === 'picture') throw new Error('a picture was made ready when it was accepted')
+  const source = await store.readUrl(reference.key, urlSeconds)
   return await uploadFromFfmpeg({
     store,
     key: objectKeys.preparedReference(order.videoId, 'mp4'),
@@ -40,15 +43,32 @@ async function prepareReference({ store, ffmpegPath }: PrepareDependencies, orde
       ffmpegPath,
       timeoutMs,
       args: [
+        ...alphaDecoder(reference.seeThrough),
         ...safeInput(source, 'video'),
-        ...['-map', '0:v:0', '-an', '-sn', '-dn', '-map_metadata', '-1', '-vf', filter],
-        ...['-frames:v', String(orderFrames(order))],
+        // V: without pictures that are attached to the file.
+        ...['-map', '0:V:0', '-an', '-sn', '-dn', '-map_metadata', '-1', '-max_error_rate', '1'],
+        ...['-vf', filmFilter(order, reference)],
+        // Once more at that rate: a film whose size changes goes through new filters each time, which leave a gap of a frame.
+        ...['-fps_mode', 'cfr', '-r', String(renderFps(order.parameters.fps)), '-frames:v', String(orderFrames(order))],
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '10', '-pix_fmt', 'yuv420p'],
         // Fragmented: a pipe cannot be rewound to write the index.
         ...['-movflags', '+frag_keyframe+empty_moov+default_base_moof', '-f', 'mp4', 'pipe:1'],
       ],
     },
   }).catch(blameInput)
+}
+
+/** Every picture of a film to the size and the time that its first one was accepted with, also where its size changes midway. */
+function filmFilter({ parameters }: Order, { width, height, start, hdr, seeThrough }: Film & Size): string {
+  return [
+    // A track that starts late would begin with copies of its first frame. A number: STARTPTS begins anew when the size changes.
+    `setpts=PTS-${start ?? 0}/TB`,
+    `fps=${renderFps(parameters.fps)}`,
+    ...(hdr === undefined || hdr === 'unmapped' ? [] : toSdr(hdr)),
+    `scale=${width}:${height}`,
+    'setsar=1',
+    ...(seeThrough === undefined ? [] : onBackground(parameters.background)),
+  ].join(',')
 }
 
 /** What ffmpeg refuses here was decoded once when it was accepted; still, its owner is the one who can mend it. */

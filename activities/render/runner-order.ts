@@ -18,7 +18,8 @@ export function runnerOrder({ order, generation }: RenderRequest, firstChunk: nu
  * voices at a rate that the model renders. The size in pixels and the seed were chosen when the order was taken.
  */
 export function rankSettings({ parameters, ...order }: Order) {
-  const { logo_video: _, ...shared } = parameters // the closing clip is put on by `assemble`
+  // Both end before the ranks: the closing clip is put on by `assemble`, see-through pixels are gone from what the ranks read.
+  const { logo_video: _logo, background: _background, ...shared } = parameters
   return {
     ...shared,
     fps: renderFps(parameters.fps),

@@ -24,6 +24,8 @@ export type Sender = { signal: AbortSignal; upload: Upload }
 
 export type Receiving = {
   store: ObjectStore
+  /** See `InputStorage`. */
+  heldBytes: number
   patience: Patience
   checking: MediaChecking
   metrics: ApiMetrics
@@ -36,19 +38,21 @@ export type Receiving = {
 export async function receiveOrder(
   req: IncomingMessage,
   videoId: string,
-  { store, patience, checking, metrics }: Receiving,
+  { store, heldBytes, patience, checking, metrics }: Receiving,
   { signal: left, upload }: Sender,
 ): Promise<Received> {
   const signal = AbortSignal.any([left, upload.signal])
   const stop = metrics.uploads.startTimer()
   let outcome: 'stored' | 'refused' = 'refused'
   try {
-    const form = await readForm(req, { storeFile: inputStorer(store, videoId), patience, signal, upload })
+    const storeFile = inputStorer({ store, videoId, heldBytes })
+    const form = await readForm(req, { storeFile, patience, signal, upload })
     metrics.uploadBytes.inc(form.bytes)
     // Parameters before files: they cost nothing to check.
     const parameters = readParameters(form.texts)
     const { reference, voices } = required(form)
-    const inputs = { videoId, reference, voices, audioType: parameters.audio_type }
+    const { audio_type: audioType, background } = parameters
+    const inputs = { videoId, reference, voices, audioType, background }
     const chosen = resolved(parameters)
     const media = await withListener(await checkMedia(inputs, checking, signal), chosen, { videoId, store })
     const size = sizeOf(parameters.size, media.reference)

@@ -1,5 +1,6 @@
 import { fileTypeFromBuffer } from 'file-type'
 import { wavFormat } from '../../infra/sound/wav-format.js'
+import { kindName } from './kind-names.js'
 import { sniffVoice } from './sniff-voice.js'
 import { convert, decodedWavCodings, refusedWavCodings, takenVoices, voiceKinds } from './voice-kinds.js'
 
@@ -12,23 +13,30 @@ export type FileKind = keyof typeof fileLimits
 /** A file's kind, and the extension that its key gets: from this closed list, never from the client. */
 export type KnownFile = { kind: FileKind; extension: string }
 
-/** What a file is that its part does not take, as a refusal calls it. */
-export type RefusedFile = { refused: string; advice: string }
+/** A file that is known and that its part does not take: what it is and what to do, in words for the refusal. */
+export type RefusedFile = { refused: string }
 
-/** By file-type's word for the first bytes. An MP4 can be a reference or a voice, so the part's name counts too. */
-const references = new Map<string, KnownFile>([
+/** What file-type calls each kind by its first bytes. An MP4 can be a reference or a voice, so the part's name counts too. */
+export const references: ReadonlyMap<string, KnownFile> = new Map([
   ['png', { kind: 'picture', extension: 'png' }],
+  ['apng', { kind: 'picture', extension: 'png' }],
   ['jpg', { kind: 'picture', extension: 'jpg' }],
   ['webp', { kind: 'picture', extension: 'webp' }],
+  ['gif', { kind: 'picture', extension: 'gif' }],
+  ['avif', { kind: 'picture', extension: 'avif' }],
   ['mp4', { kind: 'video', extension: 'mp4' }],
   ['m4v', { kind: 'video', extension: 'mp4' }],
+  ['f4v', { kind: 'video', extension: 'mp4' }],
+  ['3gp', { kind: 'video', extension: 'mp4' }],
+  ['3g2', { kind: 'video', extension: 'mp4' }],
   ['mov', { kind: 'video', extension: 'mov' }],
   ['webm', { kind: 'video', extension: 'webm' }],
   ['mkv', { kind: 'video', extension: 'mkv' }],
 ])
+
 /** The formats that each part takes, in words for a refusal. */
 export const formatsOf = {
-  reference: 'a PNG, JPEG or WebP picture, or an MP4, MOV, WebM or MKV video',
+  reference: 'a PNG, JPEG, WebP, GIF or AVIF picture, or an MP4, MOV, WebM, MKV or 3GP video',
   voice: `a sound: ${takenVoices.slice(0, -1).join(', ')} or ${takenVoices.at(-1)}`,
 } as const
 
@@ -36,20 +44,28 @@ export const formatsOf = {
 export const sniffBytes = 16_384
 
 /** What a file is by its first bytes, for the part it was sent as; undefined when it is nothing known. */
-export async function knownFile(
-  part: 'reference' | 'voice',
-  head: Uint8Array,
-): Promise<KnownFile | RefusedFile | undefined> {
-  if (part === 'voice') return await knownVoice(Buffer.from(head.buffer, head.byteOffset, head.length))
-  const type = await fileTypeFromBuffer(head)
-  return type === undefined ? undefined : references.get(type.ext)
+export function knownFile(part: 'reference' | 'voice', head: Uint8Array): Promise<KnownFile | RefusedFile | undefined> {
+  return part === 'voice' ? knownVoice(Buffer.from(head.buffer, head.byteOffset, head.length)) : knownReference(head)
+}
+
+async function knownReference(head: Uint8Array): Promise<KnownFile | RefusedFile | undefined> {
+  // By its signature alone where what follows it is not all there: a PNG may have a long text before its pixels.
+  const type = (await fileTypeFromBuffer(head))?.ext ?? (isPng(head) ? 'png' : undefined)
+  const known = references.get(type ?? '')
+  if (known !== undefined) return known
+  const { name, advice } = kindName(type, head)
+  return name === undefined ? undefined : { refused: `it is ${name}${advice}` }
+}
+
+function isPng(head: Uint8Array): boolean {
+  return Buffer.from(head.subarray(0, 8)).toString('latin1') === '\x89PNG\r\n\x1a\n'
 }
 
 async function knownVoice(head: Buffer): Promise<KnownFile | RefusedFile | undefined> {
   const word = await sniffVoice(head)
   const kind = voiceKinds.find(({ sniff }) => word !== undefined && sniff.includes(word))
   if (kind === undefined) return undefined
-  if (kind.extension === undefined) return { refused: kind.name, advice: kind.advice ?? convert }
+  if (kind.extension === undefined) return refusedVoice(kind.name, kind.advice)
   const coding = kind.extension === 'wav' ? refusedCoding(head) : undefined
   return coding ?? { kind: 'voice', extension: kind.extension }
 }
@@ -59,8 +75,9 @@ function refusedCoding(head: Buffer): RefusedFile | undefined {
   const at = head.indexOf('fmt ', 0, 'latin1')
   const format = at < 0 ? undefined : wavFormat(head.subarray(at + 8))
   if (format === undefined || !('tag' in format) || decodedWavCodings.has(format.tag)) return undefined
-  return {
-    refused: `WAV with ${refusedWavCodings.get(format.tag) ?? `coding 0x${format.tag.toString(16)}`}`,
-    advice: convert,
-  }
+  return refusedVoice(`WAV with ${refusedWavCodings.get(format.tag) ?? `coding 0x${format.tag.toString(16)}`}`)
+}
+
+function refusedVoice(name: string, advice = convert): RefusedFile {
+  return { refused: `it is ${name}, which is not taken; ${advice}` }
 }

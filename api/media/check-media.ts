@@ -1,22 +1,27 @@
 import { soundSamples } from '../../workflows/chunk-plan.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { analysisRate, type Reference, type StoredFile, type Voice } from '../../workflows/order.js'
+import { analysisRate, type Reference, type Voice } from '../../workflows/order.js'
 import type { AudioType } from '../../workflows/parameters.js'
-import { pictureSize } from './check-picture.js'
-import { videoSize } from './check-video.js'
+import { keepPicture } from './check-picture.js'
+import { checkFilm } from './check-video.js'
 import { checkVoice } from './check-voice.js'
-import type { MediaChecking } from './media-checking.js'
+import type { MediaChecking, ReferenceChecking } from './media-checking.js'
 import { Problem } from '../http/problems.js'
 import type { StoredInput } from '../intake/store-input.js'
 
-export type Inputs = { videoId: string; reference: StoredInput; voices: StoredInput[]; audioType: AudioType }
+/** What was sent, and what of the parameters concerns it. */
+export type MediaInputs = Omit<ReferenceChecking, 'signal'> & {
+  reference: StoredInput
+  voices: StoredInput[]
+  audioType: AudioType
+}
 
 /**
- * Decodes what was stored, once, and stores what the ranks read of it; returns both with what an order must know. Anything unfit is a
+ * Decodes what was sent, once, and stores what the ranks read of it; returns both with what an order must know. Anything unfit is a
  * Problem that names its parameter.
  */
 export async function checkMedia(
-  inputs: Inputs,
+  inputs: MediaInputs,
   checking: MediaChecking,
   signal: AbortSignal,
 ): Promise<{ reference: Reference; voices: Voice[] }> {
@@ -34,7 +39,7 @@ export async function checkMedia(
     }
   }
   const [reference, ...voices] = await allEnded([
-    inSlot(() => referenceOf(inputs.reference, checking, stop)),
+    inSlot(() => checkReference(inputs.reference, { ...inputs, signal: stop }, checking)),
     ...inputs.voices.map((voice, i) =>
       inSlot(() => checkVoice({ voice, key: objectKeys.preparedVoice(inputs.videoId, i), maySilent }, checking, stop)),
     ),
@@ -67,17 +72,18 @@ async function allEnded<T extends readonly unknown[]>(running: { [K in keyof T]:
   return (await Promise.all(running)) as unknown as T
 }
 
-async function referenceOf(input: StoredInput, checking: MediaChecking, signal: AbortSignal): Promise<Reference> {
+/** What an order must know of its reference. */
+export function checkReference(
+  input: StoredInput,
+  wanted: ReferenceChecking,
+  checking: MediaChecking,
+): Promise<Reference> {
   switch (input.kind) {
     case 'picture':
-      return { ...fileOf(input), kind: 'picture', ...(await pictureSize(input, checking, signal)) }
+      return keepPicture(input, wanted, checking)
     case 'video':
-      return { ...fileOf(input), kind: 'video', ...(await videoSize(input, checking, signal)) }
+      return checkFilm(input, wanted, checking)
     case 'voice':
       throw new Error('a voice was stored as the reference')
   }
-}
-
-function fileOf({ key, bytes, sha256 }: StoredInput): StoredFile {
-  return { key, bytes, sha256 }
 }

@@ -1,51 +1,61 @@
-import sharp from 'sharp'
-import type { Size } from '../../workflows/size-buckets.js'
-import type { MediaChecking } from './media-checking.js'
+import { objectKeys } from '../../workflows/object-keys.js'
+import type { Reference } from '../../workflows/order.js'
 import { fileLimits } from '../intake/file-kinds.js'
-import { Problem, unavailable } from '../http/problems.js'
 import type { StoredInput } from '../intake/store-input.js'
+import { Problem, unavailable } from '../http/problems.js'
+import { makePicture, type PictureHeader, readPictureHeader } from './make-picture.js'
+import type { MediaChecking, ReferenceChecking } from './media-checking.js'
 
 export const mostPixels = 40_000_000
 export const leastSide = 64
 
-// A file can be a picture to one program and something else to the next: only these three loaders exist here.
-sharp.block({ operation: ['VipsForeignLoad'] })
-sharp.unblock({ operation: ['VipsForeignLoadPng', 'VipsForeignLoadJpeg', 'VipsForeignLoadWebp'] })
-sharp.cache(false) // every picture is seen once
-
 /**
- * The size of a picture as displayed, in pixels: its EXIF orientation is applied, as the renderer does. Every pixel is decoded.
- * A picture that is broken, cut off, too small or too large is a Problem of `input_reference`.
+ * Decodes a picture, every pixel of it, and stores what the ranks read in its place. One that is broken, cut off, too small or too
+ * large is a Problem of `input_reference`: nothing that is accepted here fails later for what its bytes are.
  */
-export async function pictureSize(picture: StoredInput, { store }: MediaChecking, signal: AbortSignal): Promise<Size> {
-  const bytes = await store.read(picture.key, fileLimits.picture).catch((error: unknown) => {
+export async function keepPicture(
+  picture: StoredInput,
+  { videoId, background, signal }: ReferenceChecking,
+  { store }: MediaChecking,
+): Promise<Reference> {
+  const content = picture.whole ?? (await readBack(picture, store))
+  signal.throwIfAborted()
+  const header = await readPictureHeader(content).catch((cause: unknown) => {
+    throw broken(cause)
+  })
+  refuseSize(header)
+  const made = await makePicture(content, header, background).catch((cause: unknown) => {
+    throw broken(cause)
+  })
+  signal.throwIfAborted()
+  const key = objectKeys.preparedReference(videoId, 'png')
+  const { bytes, sha256 } = await store.upload(key, oneByOne(made), { contentType: 'image/png', signal }).catch((e) => {
+    signal.throwIfAborted()
+    throw unavailable('the object store', e)
+  })
+  const { width, height, isAnimated } = header
+  return { kind: 'picture', key, bytes, sha256, width, height, ...(isAnimated && { of: 'animation' }) }
+}
+
+async function readBack({ key }: StoredInput, store: MediaChecking['store']): Promise<Buffer> {
+  const bytes = await store.read(key, fileLimits.picture).catch((error: unknown) => {
     throw unavailable('the object store', error)
   })
-  if (bytes === undefined) throw unavailable('the object store', new Error(`${picture.key} is not there any more`))
-  signal.throwIfAborted()
-  const options = { failOn: 'error', sequentialRead: true } as const
-  const header = await sharp(bytes, { ...options, limitInputPixels: false })
-    .metadata()
-    .catch((cause: unknown) => {
-      throw broken(cause)
-    })
-  const size = { width: header.autoOrient.width, height: header.autoOrient.height }
-  if (size.width * size.height > mostPixels) {
-    throw refused(`has ${size.width} x ${size.height} pixels; the most is ${mostPixels / 1e6} megapixels`)
+  if (bytes === undefined) throw unavailable('the object store', new Error(`${key} is not there any more`))
+  return bytes
+}
+
+function refuseSize({ width, height }: PictureHeader): void {
+  if (width * height > mostPixels) {
+    throw refused(`has ${width} x ${height} pixels; the most is ${mostPixels / 1e6} megapixels`)
   }
-  if (Math.min(size.width, size.height) < leastSide) {
-    throw refused(`has ${size.width} x ${size.height} pixels; the least is ${leastSide} a side`)
+  if (Math.min(width, height) < leastSide) {
+    throw refused(`has ${width} x ${height} pixels; the least is ${leastSide} a side`)
   }
-  await sharp(bytes, { ...options, limitInputPixels: mostPixels })
-    // Without the fast way, which for JPEG skips most of the decoding.
-    .resize(16, 16, { fit: 'fill', fastShrinkOnLoad: false })
-    .timeout({ seconds: 30 })
-    .raw()
-    .toBuffer()
-    .catch((cause: unknown) => {
-      throw broken(cause)
-    })
-  return size
+}
+
+async function* oneByOne(bytes: Buffer): AsyncIterable<Buffer> {
+  yield await Promise.resolve(bytes)
 }
 
 function broken(cause: unknown): Problem {

@@ -1,47 +1,110 @@
-import { runFfmpeg, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
+import { toSdr } from '../../infra/ffmpeg/film-filters.js'
+import type { Film, Reference } from '../../workflows/order.js'
 import type { Size } from '../../workflows/size-buckets.js'
-import type { MediaChecking } from './media-checking.js'
 import { leastSide, mostPixels } from './check-picture.js'
 import { mediaProblem } from './check-voice.js'
-import { videoFacts } from './container-facts.js'
-import { Problem } from '../http/problems.js'
+import { declaredBytes } from './declared-bytes.js'
+import { type FilmFacts, filmFacts, takenCodecsInWords } from './film-facts.js'
+import { type FirstFrame, firstFrame, squareSize } from './first-frame.js'
+import type { MediaChecking, ReferenceChecking } from './media-checking.js'
+import { Problem, unavailable } from '../http/problems.js'
 import type { StoredInput } from '../intake/store-input.js'
 
-const decodeMs = 60_000
 const readUrlSeconds = 600
 
 /**
- * The size of a reference video as displayed, in pixels. Its first and its last second must decode, which a file that was cut off does
- * not pass; the media worker decodes all of it.
+ * What an order must know of a film. Its first frame is decoded as the media worker will decode it; of the rest what can be decoded is
+ * used when the film is made ready, as players do, so that nothing that is accepted here fails later for what its bytes are. A
+ * film that is cut off, or has no frame that decodes, is a Problem of `input_reference`.
  */
-export async function videoSize(video: StoredInput, checking: MediaChecking, signal: AbortSignal): Promise<Size> {
-  const facts = await videoFacts(checking.store, video, signal)
-  if (facts === undefined) throw refused('has no picture track that can be read')
-  if (facts.codedPixels > mostPixels) throw refused(`has more than ${mostPixels / 1e6} megapixels`)
-  if (Math.min(facts.width, facts.height) < leastSide) throw refused(`has a side below ${leastSide} pixels`)
-
-  const url = await checking.store.readUrl(video.key, readUrlSeconds)
-  const ends = [['-t', '1'], ...(facts.seconds > 2 ? [['-sseof', '-1']] : [])]
-  for (const end of ends) {
-    let bytes = 0
-    // Sixteen by sixteen grey pixels a frame: enough to see that there is one.
-    const output = ['-map', '0:v:0', '-vf', 'scale=16:16', '-pix_fmt', 'gray', '-f', 'rawvideo', 'pipe:1']
-    try {
-      await runFfmpeg({
-        ffmpegPath: checking.ffmpegPath,
-        args: ['-xerror', ...end, ...safeInput(url, 'video'), ...output],
-        signal,
-        timeoutMs: decodeMs,
-        stdout: (chunk) => {
-          bytes += chunk.length
-        },
-      })
-    } catch (error) {
-      throw mediaProblem(error, signal, () => refused('cannot be decoded: it is broken or cut off', error))
-    }
-    if (bytes === 0) throw refused('holds no frame at its start or its end: it is broken or cut off')
+export async function checkFilm(
+  film: StoredInput,
+  { signal }: ReferenceChecking,
+  checking: MediaChecking,
+): Promise<Reference> {
+  const { key, bytes, sha256 } = film
+  const facts = await filmFacts(checking.store, film, signal)
+  await refuseCutOff(film, facts, checking, signal)
+  refuseContainer(facts)
+  const frame = await frameOf(film, facts, checking, signal)
+  const size = squareSize(frame)
+  refuseSize(size)
+  const hdr = facts?.track?.hdr
+  const told: Film = {
+    kind: 'video',
+    ...(frame.start !== 0 && { start: frame.start }),
+    ...(hdr && { hdr: (await isMapped(film, hdr, checking, signal)) ? hdr : 'unmapped' }),
+    ...(facts?.track?.seeThrough && { seeThrough: facts.track.seeThrough }),
   }
-  return { width: facts.width, height: facts.height }
+  return { key, bytes, sha256, ...size, ...told }
+}
+
+function refuseContainer(facts: FilmFacts | undefined): void {
+  if (facts === undefined) return // ffmpeg may read what the demuxer does not
+  const { track } = facts
+  if (track === undefined) throw refused('has no picture track')
+  if (track.codedPixels > mostPixels) throw refused(`has more than ${mostPixels / 1e6} megapixels`)
+  if (track.otherCodec === undefined) return
+  throw refused(`is coded as ${track.otherCodec}, which is not taken; ${takenCodecsInWords} are`)
+}
+
+function refuseSize({ width, height }: Size): void {
+  if (width * height > mostPixels) {
+    throw refused(`is shown with ${width} x ${height} pixels; the most is ${mostPixels / 1e6} megapixels`)
+  }
+  if (Math.min(width, height) < leastSide) throw refused(`has a side below ${leastSide} pixels`)
+}
+
+/** Cut off is what lacks more than a second and a twentieth of what it declares: less is no loss that anybody sees. */
+async function refuseCutOff(
+  film: StoredInput,
+  facts: FilmFacts | undefined,
+  { store }: MediaChecking,
+  signal: AbortSignal,
+): Promise<void> {
+  const declared = await declaredBytes(store, film, signal).catch((error: unknown) => {
+    signal.throwIfAborted()
+    throw unavailable('the object store', error)
+  })
+  if (declared === undefined || declared <= film.bytes) return
+  const missing = 1 - film.bytes / declared
+  const { seconds, track } = facts ?? {}
+  if (track !== undefined && (missing <= 0.05 || missing * (seconds ?? Infinity) <= 1)) return
+  const length = seconds === undefined ? '' : ` for ${seconds.toFixed(1)} s`
+  throw refused(`is cut off: it declares ${declared} bytes${length}, and ${film.bytes} are there`)
+}
+
+async function frameOf(
+  film: StoredInput,
+  facts: FilmFacts | undefined,
+  { store, ffmpegPath }: MediaChecking,
+  signal: AbortSignal,
+): Promise<FirstFrame> {
+  const url = await store.readUrl(film.key, readUrlSeconds)
+  const why = facts === undefined ? 'cannot be read: it is broken or cut off' : 'has no frame that can be decoded'
+  const seeThrough = facts?.track?.seeThrough
+  const frame = await firstFrame(url, { ffmpegPath, signal, filters: [], seeThrough }).catch((error: unknown) => {
+    throw mediaProblem(error, signal, () => refused(why, error))
+  })
+  if (frame === undefined) throw refused(why)
+  return frame
+}
+
+/** Whether this ffmpeg brings HDR to SDR: not every one is built with what that takes. */
+async function isMapped(
+  film: StoredInput,
+  hdr: 'pq' | 'hlg',
+  { store, ffmpegPath }: MediaChecking,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const url = await store.readUrl(film.key, readUrlSeconds)
+  return await firstFrame(url, { ffmpegPath, signal, filters: toSdr(hdr), seeThrough: undefined }).then(
+    () => true,
+    () => {
+      signal.throwIfAborted()
+      return false
+    },
+  )
 }
 
 function refused(what: string, cause?: unknown): Problem {

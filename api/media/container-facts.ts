@@ -22,11 +22,8 @@ import { aiffSeconds, cafSeconds } from './declared-length.js'
 // It prints what it does not know in strangers' files; what that means for them, their answer says.
 Logging.level = LogLevel.Silent
 
-type StoredBytes = { key: string; bytes: number }
-type Reading = Pick<ObjectStore, 'get'>
-
-/** Picture size as displayed and length in seconds of a video's first picture track, as its container tells. */
-export type VideoFacts = { width: number; height: number; codedPixels: number; seconds: number }
+export type StoredBytes = { key: string; bytes: number }
+export type Reading = Pick<ObjectStore, 'get'>
 
 /** A file in S3, read by ranges. */
 export function storedBytes(store: Reading, { key, bytes }: StoredBytes, signal: AbortSignal): FileBytes {
@@ -41,7 +38,7 @@ export function storedBytes(store: Reading, { key, bytes }: StoredBytes, signal:
 }
 
 /** A file read by a memory-safe demuxer. Its list of formats leaves out playlists. */
-function openContainer(file: FileBytes): Input {
+export function openContainer(file: FileBytes): Input {
   return new Input({
     formats: [WAVE, MP3, MP4, QTFF, FLAC, ADTS, OGG, WEBM, MATROSKA],
     source: new CustomSource({
@@ -93,27 +90,7 @@ export async function isProtected(file: FileBytes): Promise<boolean> {
 
 const lengthIsPictures = new Set(['m4a', 'mov', '3gp', 'webm', 'mkv'])
 
-/** What a video container says of its picture; undefined when it has none or cannot be read. */
-export async function videoFacts(
-  store: Reading,
-  file: StoredBytes,
-  signal: AbortSignal,
-): Promise<VideoFacts | undefined> {
-  using input = openContainer(storedBytes(store, file, signal))
-  try {
-    const track = await input.getPrimaryVideoTrack()
-    if (track === null) return undefined
-    const [width, height] = await Promise.all([track.getDisplayWidth(), track.getDisplayHeight()])
-    const [codedWidth, codedHeight] = await Promise.all([track.getCodedWidth(), track.getCodedHeight()])
-    const seconds = (await input.getDurationFromMetadata()) ?? (await input.computeDuration())
-    return { width, height, codedPixels: codedWidth * codedHeight, seconds }
-  } catch {
-    signal.throwIfAborted()
-    return undefined
-  }
-}
-
-async function readRange(
+export async function readRange(
   store: Reading,
   key: string,
   start: number,

@@ -10,3 +10,11 @@ export type MediaChecking = {
   /** Files decoded at once in this process. */
   slots: Slots
 }
+
+/** Of one order, what its reference is checked and made with. */
+export type ReferenceChecking = {
+  videoId: string
+  /** What stands behind see-through pixels: `#rrggbb`. */
+  background: string
+  signal: AbortSignal
+}

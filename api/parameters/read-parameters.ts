@@ -54,6 +54,7 @@ const rules: ReadonlyMap<string, Rule> = new Map(
 /** A parameter's rule in words. */
 export function ruleOf(name: ParameterName): string {
   if (name === 'bbox') return bboxRule
+  if (name === 'background') return 'a colour as #rrggbb, e.g. #00ff7f'
   if (name === 'size') return '480p, 720p or WIDTHxHEIGHT, e.g. 1280x720'
   const rule = rules.get(name) ?? {}
   if (rule.enum !== undefined) return rule.enum.map((word) => `'${String(word)}'`).join(' or ')

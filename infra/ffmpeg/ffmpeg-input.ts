@@ -25,7 +25,8 @@ const codecs = {
     ...adpcm,
   ],
   picture: 'mjpeg,png,webp'.split(','),
-  video: 'h264,hevc,vp8,vp9,av1,libdav1d,mpeg4'.split(','),
+  // libvpx decodes what ffmpeg's own VP8 and VP9 leave out: alpha.
+  video: 'h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,mpeg4,prores,mjpeg'.split(','),
 }
 
 /** Above this a small file unpacks to gigabytes (16k × 16k of one bit: 31 kB). */

@@ -1,11 +1,10 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { videoFacts } from '../../api/media/container-facts.js'
 import { createPrepareActivities } from '../../activities/media/prepare.js'
 import { createRemoveActivities } from '../../activities/removal/remove.js'
 import { runFfmpeg } from '../../infra/ffmpeg/ffmpeg.js'
@@ -62,7 +61,7 @@ const prepared = (order: Order): Promise<StoredFile> => new MockActivityEnvironm
 
 test('a reference video gets a constant rate, even sides, and no more frames than are rendered', async () => {
   const videoId = 'video_1700000000_preparebbb'
-  const order = await anOrder(videoId, { fps: 24, reference: film(videoId) })
+  const order = await anOrder(videoId, { fps: 24, reference: { ...film(videoId), width: 160, height: 120 } })
   const made = await prepared(order)
   assert.equal(made.key, objectKeys.preparedReference(videoId, 'mp4'))
   const lines = await framesOf(made.key)
@@ -76,27 +75,6 @@ test('a reference video gets a constant rate, even sides, and no more frames tha
     times,
     Array.from({ length: orderFrames(order) }, (_, i) => i),
   )
-})
-
-test('a reference video of oblong pixels gets square ones: it is as large as the API counted it, but for an odd pixel', async () => {
-  for (const [ratio, size] of [
-    ['4/3', { width: 215, height: 121 }],
-    ['8/9', { width: 161, height: 136 }],
-  ] as const) {
-    const videoId = 'video_1700000000_prepareddd'
-    const key = `videos/${videoId}/input/r.mp4`
-    const reference = { ...anAcceptedOrder('').reference, key, kind: 'video' as const }
-    const order = await anOrder(videoId, { fps: 24, reference })
-    const video = join(folder, 'oblong.mp4')
-    const oblong = `testsrc=s=161x121:r=24:d=3,setsar=${ratio}`
-    await ffmpeg('-f', 'lavfi', '-i', oblong, '-c:v', 'libx264', '-pix_fmt', 'yuv444p', video)
-    const bytes = await readFile(video)
-    await store.put(key, bytes)
-    const counted = await videoFacts(store, { key, bytes: bytes.length }, new AbortController().signal)
-    assert.deepEqual({ width: counted?.width, height: counted?.height }, size)
-    const even = `${size.width - (size.width % 2)}x${size.height - (size.height % 2)}`
-    assert.match(await framesOf((await prepared(order)).key), new RegExp(`#dimensions 0: ${even}`))
-  }
 })
 
 test('what was made of a film is removed with its video, and what is no film leaves nothing', async () => {

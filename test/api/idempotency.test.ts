@@ -237,14 +237,19 @@ test('an SDK’s retry of long ago, and one with a key, are no repetition by the
 })
 
 test('the digest tells requests apart by what differs from the defaults, and by the files in their order', () => {
-  const voices = ['a', 'b'].map((sha256) => ({ sha256 }))
-  const of = (texts: Record<string, string>, voicesOf = voices) =>
-    digestOf(readParameters(new Map(Object.entries(texts)) as Map<ParameterName, string>), [
-      { sha256: 'r' },
-      ...voicesOf,
-    ])
+  const files = ['r', 'a', 'b'].map((sha256) => ({ sha256 }))
+  const of = (texts: Record<string, string>, sent = files) =>
+    digestOf(readParameters(new Map(Object.entries(texts)) as Map<ParameterName, string>), sent)
   assert.equal(of({}), of({ steps: '50', fps: '24.0' }))
   assert.equal(of({ steps: '7', fps: '25' }), of({ fps: '25', steps: '7' }))
-  const different = [of({}), of({ steps: '7' }), of({ fps: '8' }), of({ seed: '-1' }), of({}, voices.toReversed())]
+  assert.equal(of({ background: '#A0B1C2' }), of({ background: '#a0b1c2' }))
+  const different = [
+    of({}),
+    of({ steps: '7' }),
+    of({ fps: '8' }),
+    of({ seed: '-1' }),
+    of({}, files.toReversed()),
+    of({ background: '#000000' }),
+  ]
   assert.equal(new Set(different).size, different.length)
 })

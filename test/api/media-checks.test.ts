@@ -36,15 +36,14 @@ async function checked(reference: Buffer, ...voices: Buffer[]) {
   await using store = await MemoryObjectStore.start()
   const { signal } = new AbortController()
   const checking: MediaChecking = { store, ffmpegPath: ffmpegPath(), maxSeconds: 10, slots: new Slots(2) }
-  const save = inputStorer(store, 'video_1')
+  const save = inputStorer({ store, videoId: 'video_1', heldBytes: 100_000 })
   async function* body(bytes: Buffer) {
     yield await Promise.resolve(bytes)
   }
   const inputs = {
-    videoId: 'video_1',
     reference: await save({ kind: 'reference' }, body(reference), signal),
     voices: await Promise.all(voices.map((bytes, index) => save({ kind: 'voice', index }, body(bytes), signal))),
-    audioType: 'add' as const,
+    ...{ audioType: 'add' as const, videoId: 'video_1', background: '#ffffff' },
   }
   return await checkMedia(inputs, checking, signal)
 }
@@ -99,7 +98,7 @@ test('a reference video is measured, and refused when its end is missing', async
     const { reference } = await checked(whole, wav)
     assert.deepEqual([reference.kind, reference.width, reference.height], ['video', 128, 96], name)
     const why = await refusal(whole.subarray(0, Math.floor(whole.length * 0.6)), wav)
-    assert.match(why, /^input_reference: .*(broken|can be read)/, name)
+    assert.match(why, /^input_reference: .*(broken|cut off)/, name)
   }
   assert.match(await refusal(film('small.mp4', '-vf', 'scale=64:32'), wav), /side below 64/)
 })

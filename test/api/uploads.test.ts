@@ -64,7 +64,7 @@ test('an order is stored whole, started once and answered', async () => {
   assert.equal(video.prompt, prompt)
   assert.deepEqual([...api.store.objects.keys()].sort(), [
     `videos/${video.id}/input/audio-1.wav`,
-    `videos/${video.id}/input/reference.png`,
+    `videos/${video.id}/prepared/reference.png`,
     `videos/${video.id}/prepared/voice-1.wav`,
   ])
   assert.deepEqual(api.store.objects.get(`videos/${video.id}/input/audio-1.wav`), wav)

@@ -21,19 +21,18 @@ export type SentVoices = {
 export async function sendVoices(files: Buffer[], audioType: AudioType = 'add', maxSeconds = 30): Promise<SentVoices> {
   await using store = await MemoryObjectStore.start()
   const { signal } = new AbortController()
-  const save = inputStorer(store, 'video_1')
+  const save = inputStorer({ store, videoId: 'video_1', heldBytes: 1_000_000 })
   const checking = { store, ffmpegPath: ffmpegPath(), maxSeconds, slots: new Slots(2) }
   const voices = await Promise.all(files.map((bytes, index) => save({ kind: 'voice', index }, pieces(bytes), signal)))
   const reference = await save({ kind: 'reference' }, pieces(png), signal)
-  const checked = await checkMedia({ videoId: 'video_1', reference, voices, audioType }, checking, signal).catch(
-    (error: unknown) => {
-      const made = [...store.objects.keys()].filter((key) => key.startsWith(objectKeys.prepared('video_1')))
-      // With two voices, the other one may have been sound.
-      if (files.length === 1) assert.deepEqual(made, [])
-      assert.equal(store.uploading, 0)
-      throw error
-    },
-  )
+  const inputs = { videoId: 'video_1', reference, voices, audioType, background: '#ffffff' }
+  const checked = await checkMedia(inputs, checking, signal).catch((error: unknown) => {
+    const made = [...store.objects.keys()].filter((key) => key.startsWith(`${objectKeys.prepared('video_1')}voice`))
+    // With two voices, the other one may have been sound.
+    if (files.length === 1) assert.deepEqual(made, [])
+    assert.equal(store.uploading, 0)
+    throw error
+  })
   const signals = checked.voices.map(({ analysis: { key, bytes } }) => {
     const wav = store.objects.get(key) ?? Buffer.alloc(0)
     assert.equal(wav.length, bytes)

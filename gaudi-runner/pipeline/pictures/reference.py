@@ -13,18 +13,22 @@ from torch import Tensor
 
 from pipeline.order import OrderRejected
 from pipeline.pictures.ffmpeg import SAFE_INPUT, count_frames, ffmpeg_command
-from pipeline.pictures.fit import fit_picture, upright
+from pipeline.pictures.fit import fit_picture
 
 
 class StillReference:
-    """A picture, which is every frame of itself."""
+    """A picture, which is every frame of itself: a PNG of 8-bit RGB, upright, made from whatever was sent.
+
+    Nothing else is opened: what reads the many other kinds has been exploited before.
+    """
 
     still = True
 
     def __init__(self, path: Path, height: int, width: int) -> None:
         try:
-            with Image.open(path) as opened:
-                picture = upright(opened)  # as its size was counted, and its boxes were drawn
+            with Image.open(path, formats=["PNG"]) as picture:
+                if picture.mode != "RGB":
+                    raise ValueError(f"its pixels are {picture.mode}, not RGB")
                 self.source_width, self.source_height = picture.size
                 self._frame = fit_picture(picture, height, width)
         except (OSError, Image.DecompressionBombError, ValueError) as error:

@@ -86,6 +86,7 @@ export async function startTestApi({ patience, uploads = 16, parts }: TestApiOpt
     readiness: { requireForUpload: () => Promise.resolve() } as unknown as Readiness,
     receiving: {
       store,
+      heldBytes: 2 ** 20,
       metrics,
       patience: { ...usualPatience, ...patience },
       checking: { store, ffmpegPath: ffmpegPath(), maxSeconds: 20, slots: new Slots(2) },
