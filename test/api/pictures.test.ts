@@ -130,9 +130,10 @@ test('whatever a picture is, the ranks read it upright, in 8-bit RGB and sRGB, w
   const kinds: Record<string, [Buffer | Promise<Buffer>, within?: number]> = {
     '16-bit RGB, interlaced': [plain.clone().toColourspace('rgb16').png({ progressive: true }).toBuffer()],
     palette: [plain.clone().png({ palette: true }).toBuffer(), 2],
+    // Ink has no such orange: by its profile it is 202, 117, 21, by Pillow's ImageCms too (perceptual intent).
     'CMYK with a profile': [
       await plain.clone().toColourspace('cmyk').withIccProfile('cmyk').jpeg({ quality: 98 }).toBuffer(),
-      12,
+      20,
     ],
     WebP: [plain.clone().webp({ lossless: true }).toBuffer()],
     GIF: [plain.clone().gif().toBuffer(), 4],
