@@ -3,7 +3,7 @@ import type { Reference } from '../../workflows/order.js'
 import { fileLimits } from '../intake/file-kinds.js'
 import type { StoredInput } from '../intake/store-input.js'
 import { Problem, unavailable } from '../http/problems.js'
-import { makePicture, type PictureHeader, readPictureHeader } from './make-picture.js'
+import { decodeSeconds, makePicture, type PictureHeader, readPictureHeader } from './make-picture.js'
 import type { MediaChecking, ReferenceChecking } from './media-checking.js'
 
 export const mostPixels = 40_000_000
@@ -59,6 +59,10 @@ async function* oneByOne(bytes: Buffer): AsyncIterable<Buffer> {
 }
 
 function broken(cause: unknown): Problem {
+  // sharp's word for its own limit.
+  if (cause instanceof Error && cause.message.startsWith('timeout:')) {
+    return refused(`takes longer than ${decodeSeconds} s to decode`, cause)
+  }
   return refused('cannot be decoded to its end: it is broken or cut off', cause)
 }
 

@@ -18,7 +18,8 @@ sharp.cache(false) // every picture is seen once
 
 /** Above so many pixels a PNG is compressed, which costs 15 ms a megapixel and halves what a photograph takes in the store. */
 const storedAsIsPixels = 2_000_000
-const decodeSeconds = 30
+/** The largest picture takes 2 s on a machine that has nothing else to do. */
+export const decodeSeconds = 120
 
 export type PictureHeader = Size & {
   isAnimated: boolean
