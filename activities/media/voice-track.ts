@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ObjectStore } from '../../infra/s3/object-store.js'
 import { bytesOnDisk } from '../../infra/sound/file-bytes.js'
 import { openSound } from '../../infra/sound/heard-sound.js'
+import { integersOf } from '../../infra/sound/wav-samples.js'
 import { analysisRate, type StoredFile, type Voice } from '../../workflows/order.js'
 import { failure } from '../worker/activity-failure.js'
 
@@ -38,10 +39,7 @@ export const trackInput = ({ path, rate }: VoiceTrack): string[] => [
 ]
 
 async function* integers(pieces: AsyncIterable<Float32Array>): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
-    const samples = Int16Array.from(piece, (sample) => Math.min(32_767, Math.round(sample * 32_768)))
-    yield new Uint8Array(samples.buffer)
-  }
+  for await (const piece of pieces) yield new Uint8Array(integersOf(piece).buffer)
 }
 
 async function download(

@@ -12,6 +12,10 @@ const starts: readonly [string, RegExp][] = [
   ['tta', /^TTA\d/],
   ['ra', /^\.(RMF|ra\xfd)/],
   ['dts', /^\x7f\xfe\x80\x01/],
+]
+
+/** Text in place of a sound; or in front of one, as where a proxy's words came before it. */
+const texts: readonly [string, RegExp][] = [
   ['html', /^\s*<(!doctype\s+html|html|head|body)\b/i],
   ['json', /^\s*[{[]\s*["{[\]}]/],
 ]
@@ -28,8 +32,11 @@ export async function sniffVoice(head: Buffer): Promise<string | undefined> {
   const text = sound.toString('latin1', 0, 512)
   const own = starts.find(([, pattern]) => pattern.test(text))?.[0]
   if (own !== undefined) return own
-  const type = await fileTypeFromBuffer(sound)
-  return type?.ext ?? (beginsInMpeg(sound) ? 'mp3' : undefined)
+  const type = (await fileTypeFromBuffer(sound))?.ext
+  if (type !== undefined && type !== 'xml') return type
+  if (/(RIFF|RF64|BW64)....WAVE/s.test(sound.toString('latin1'))) return 'wav'
+  if (beginsInMpeg(sound)) return 'mp3'
+  return texts.find(([, pattern]) => pattern.test(text))?.[0] ?? type
 }
 
 /** Fewer stand in front of an MP4 or an MPEG film, as part of a length. */

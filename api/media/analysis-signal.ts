@@ -1,6 +1,7 @@
 import type { HeardSound } from '../../infra/sound/heard-sound.js'
 import { Resampler } from '../../infra/sound/resampler.js'
 import { wavHeader } from '../../infra/sound/wav-header.js'
+import { integersOf } from '../../infra/sound/wav-samples.js'
 import { analysisRate } from '../../workflows/order.js'
 
 /** What of a sound is analysed: the mean of its sides, or one of them; and how many times as loud. */
@@ -51,32 +52,40 @@ export class AnalysisSignal {
     return { channel, gain: peak < quietPeak ? raisedPeak / peak : 1 }
   }
 
+  /** Locals, since this is all that a plain WAV costs. */
   #mono(stereo: Float32Array): Float32Array {
     const mono = new Float32Array(stereo.length / 2)
     const { channel, gain } = this.#hearing
-    const [peak, power] = [{ ...this.#peak }, { ...this.#power }]
+    const [ofLeft, ofRight] = { both: [gain / 2, gain / 2], left: [gain, 0], right: [0, gain] }[channel] as [
+      number,
+      number,
+    ]
+    let [bothPeak, leftPeak, rightPeak, bothPower, leftPower, rightPower] = [0, 0, 0, 0, 0, 0]
     for (let i = 0; i < mono.length; i++) {
       const left = stereo[2 * i] as number
       const right = stereo[2 * i + 1] as number
       const both = (left + right) / 2
-      power.both += both * both
-      power.left += left * left
-      power.right += right * right
-      peak.both = Math.max(peak.both, Math.abs(both))
-      peak.left = Math.max(peak.left, Math.abs(left))
-      peak.right = Math.max(peak.right, Math.abs(right))
-      mono[i] = gain * (channel === 'both' ? both : channel === 'left' ? left : right)
+      bothPower += both * both
+      leftPower += left * left
+      rightPower += right * right
+      bothPeak = Math.max(bothPeak, Math.abs(both))
+      leftPeak = Math.max(leftPeak, Math.abs(left))
+      rightPeak = Math.max(rightPeak, Math.abs(right))
+      mono[i] = left * ofLeft + right * ofRight
     }
-    Object.assign(this.#peak, peak)
-    Object.assign(this.#power, power)
+    this.#add('both', bothPeak, bothPower)
+    this.#add('left', leftPeak, leftPower)
+    this.#add('right', rightPeak, rightPower)
     return mono
+  }
+
+  #add(channel: Hearing['channel'], peak: number, power: number): void {
+    this.#peak[channel] = Math.max(this.#peak[channel], peak)
+    this.#power[channel] += power
   }
 
   #counted(signal: Float32Array): Uint8Array {
     this.samples += signal.length
-    const samples = Int16Array.from(signal, (sample) =>
-      Math.max(-32_768, Math.min(32_767, Math.round(sample * 32_768))),
-    )
-    return new Uint8Array(samples.buffer)
+    return new Uint8Array(integersOf(signal).buffer)
   }
 }

@@ -68,11 +68,19 @@ async function* wavPieces(file: FileBytes, segments: WavSegment[], rate: number)
 type Pair = [Resampler, Resampler]
 type SidePair = [Float32Array, Float32Array]
 
-const channel = (stereo: Float32Array, side: number): Float32Array =>
-  Float32Array.from({ length: stereo.length / 2 }, (_, i) => stereo[2 * i + side] as number)
+function channel(stereo: Float32Array, side: number): Float32Array {
+  const samples = new Float32Array(stereo.length / 2)
+  for (let i = 0; i < samples.length; i++) samples[i] = stereo[2 * i + side] as number
+  return samples
+}
 
 function joined([left, right]: SidePair): Float32Array {
-  return Float32Array.from({ length: left.length * 2 }, (_, i) => (i % 2 === 0 ? left : right)[i >> 1] as number)
+  const stereo = new Float32Array(left.length * 2)
+  for (let i = 0; i < left.length; i++) {
+    stereo[2 * i] = left[i] as number
+    stereo[2 * i + 1] = right[i] as number
+  }
+  return stereo
 }
 
 /** Resampling overshoots where a sound was cut at full scale: cleaned like everything else. */

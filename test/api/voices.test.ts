@@ -53,6 +53,8 @@ test('tags, pictures and junk around the sound are passed over', async () => {
   for (const [name, file] of Object.entries({
     'zeros in front': [zeros, mp3],
     'zeros behind': [mp3, zeros],
+    'a web page in front': [page, mp3],
+    'a web page in front of a WAV': [page, files.make('16.wav')],
     'a web page behind': [mp3, page],
     'two tags in front': [id3(300), id3(1000), mp3],
     'a tag in front of a FLAC': [id3(300), files.make('usual.flac')],
@@ -62,6 +64,18 @@ test('tags, pictures and junk around the sound are passed over', async () => {
   })) {
     assert.ok(Math.abs((await secondsOf(Buffer.concat(file))) - 3) < 0.1, name)
   }
+})
+
+test('a WAV of the other byte order is read', async () => {
+  const swapped = Buffer.from(files.make('16.wav').subarray(78)).swap16()
+  const fmt = Buffer.from('000100010000ac440001588800020010', 'hex')
+  const chunk = (id: string, bytes: Buffer) => {
+    const size = Buffer.alloc(4)
+    size.writeUInt32BE(bytes.length)
+    return Buffer.concat([Buffer.from(id), size, bytes])
+  }
+  const body = Buffer.concat([Buffer.from('WAVE'), chunk('fmt ', fmt), chunk('data', Buffer.from(swapped))])
+  assert.ok(Math.abs((await secondsOf(chunk('RIFX', body))) - 3) < 0.01)
 })
 
 test('of whole files one behind the other all is sound', async () => {
