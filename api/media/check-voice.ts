@@ -51,7 +51,7 @@ async function analyse(check: VoiceCheck, hearing: Hearing, { bytes, checking, s
       await refuse(check, analysed, sound, { bytes, checking, signal })
     } catch (error) {
       const isLocked = error instanceof FfmpegFailed && (await isProtected(bytes))
-      failed = decodingProblem(error, signal, isLocked) as Error
+      failed = decodingProblem(await blamed(error, storedBytes(store, check.voice, signal)), signal, isLocked) as Error
       throw failed
     }
   }
@@ -89,6 +89,17 @@ async function refuse(
       'is silent: its loudest sample stays below -60 dBFS; a person who only listens is possible with audio_type=para, beside one who speaks',
     )
   }
+}
+
+/**
+ * A harmed file can end with an "Input/output error" of its demuxer's (Matroska, in 1 of some hundred), which else tells that the
+ * store has gone. The store's own errors name their protocol, and a store that has gone does not answer.
+ */
+async function blamed(error: unknown, stored: FileBytes): Promise<unknown> {
+  if (!(error instanceof FfmpegFailed) || error.reason !== 'interrupted' || error.exitCode === null) return error
+  if (!/Input\/output error/.test(error.stderrTail) || /^\[(?:https?|tcp|tls) @/m.test(error.stderrTail)) return error
+  await stored.read(0, 1)
+  return new FfmpegFailed('refused', error.exitCode, error.stderrTail)
 }
 
 function decodingProblem(error: unknown, signal: AbortSignal, isLocked: boolean): unknown {
