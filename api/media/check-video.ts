@@ -1,8 +1,10 @@
+import { FfmpegFailed } from '../../infra/ffmpeg/ffmpeg.js'
 import { toSdr } from '../../infra/ffmpeg/film-filters.js'
 import type { Film, Reference } from '../../workflows/order.js'
 import type { Size } from '../../workflows/size-buckets.js'
 import { leastSide, mostPixels } from './check-picture.js'
 import { mediaProblem } from './check-voice.js'
+import { readRange } from './container-facts.js'
 import { declaredBytes } from './declared-bytes.js'
 import { type FilmFacts, filmFacts, takenCodecsInWords } from './film-facts.js'
 import { type FirstFrame, firstFrame, squareSize } from './first-frame.js'
@@ -81,14 +83,30 @@ async function frameOf(
   signal: AbortSignal,
 ): Promise<FirstFrame> {
   const url = await store.readUrl(film.key, readUrlSeconds)
-  const why = facts === undefined ? 'cannot be read: it is broken or cut off' : 'has no frame that can be decoded'
   const seeThrough = facts?.track?.seeThrough
-  const frame = await firstFrame(url, { ffmpegPath, signal, filters: [], seeThrough }).catch((error: unknown) => {
-    throw mediaProblem(error, signal, () => refused(why, error))
-  })
+  const why = facts === undefined ? 'cannot be read: it is broken or cut off' : 'has no frame that can be decoded'
+  const decode = (): Promise<FirstFrame | undefined> => firstFrame(url, { ffmpegPath, signal, filters: [], seeThrough })
+  const frame = await decode()
+    .catch(async (error: unknown) => {
+      if (!isInterrupted(error)) throw error
+      // Of some damaged files ffmpeg says what it says of a store that is away: then this answers, and it says so again.
+      await readRange(store, film.key, 0, 1, signal).catch((away: unknown) => {
+        signal.throwIfAborted()
+        throw unavailable('the object store', away)
+      })
+      return await decode().catch((again: unknown) => {
+        throw isInterrupted(again) ? refused(why, again) : again
+      })
+    })
+    .catch((error: unknown) => {
+      if (error instanceof Problem) throw error
+      throw mediaProblem(error, signal, () => refused(why, error))
+    })
   if (frame === undefined) throw refused(why)
   return frame
 }
+
+const isInterrupted = (error: unknown): boolean => error instanceof FfmpegFailed && error.reason === 'interrupted'
 
 /** Whether this ffmpeg brings HDR to SDR: not every one is built with what that takes. */
 async function isMapped(
