@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { listenProblem } from '../infra/program/listen-problem.js'
 import { aborted } from '../infra/program/or-aborted.js'
 import { runProgram } from '../infra/program/program.js'
+import { publicEndpoint } from '../infra/s3/public-endpoint.js'
 import { connectObjectStore } from '../infra/s3/s3-object-store.js'
 import { apiSettings, engineSettings, mediaSettings, s3Settings, temporalSettings } from '../infra/program/settings.js'
 import { StartProblem } from '../infra/program/start-problem.js'
@@ -34,7 +35,10 @@ const shape = { ...s3Settings, ...temporalSettings, ...apiSettings, ...engineSet
 
 await runProgram('api', shape, async (program) => {
   const { settings, log, registry, signal } = program
-  await using store = await connectObjectStore(settings, { bufferMiB: settings.UPLOAD_BUFFER_MIB })
+  await using store = await connectObjectStore(settings, {
+    bufferMiB: settings.UPLOAD_BUFFER_MIB,
+    publicEndpoint: publicEndpoint(settings),
+  })
   await using temporal = await connectTemporal(settings)
   await requireNamespace(temporal.connection, settings)
   const metrics = createApiMetrics(registry)

@@ -169,6 +169,11 @@ const paths: ZodOpenApiPathsObject = {
       responses: {
         '200': { description: 'The file.', content: mp4 },
         '206': { description: 'A part of the file.', content: mp4 },
+        '302': {
+          description:
+            'The file is at this address, for five minutes; only where `CONTENT_REDIRECT` is set. Clients follow it.',
+          headers: { location: { description: 'For this method alone.', schema: { type: 'string', format: 'uri' } } },
+        },
         '304': { description: 'The file that the client has.' },
         ...refusals(
           ...anywhere,

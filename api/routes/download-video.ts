@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { create as contentDisposition } from 'content-disposition'
 import { type Request, type Response, Router } from 'express'
 import parseRange from 'range-parser'
@@ -10,12 +8,19 @@ import type { ApiParts } from '../api-parts.js'
 import { errorCode, type VideoState } from '../videos/present-video.js'
 import { Problem, refuseWhenDraining, unavailable, videoNotFound } from '../http/problems.js'
 import { logVideo } from '../http/request-log.js'
+import { within } from '../http/within.js'
 
+const contentType = 'video/mp4'
 const notReadySeconds = 5
+/** A client follows at once, and what has begun goes on; who resumes later asks for a new address. */
+const redirectSeconds = 300
 /** S3's first word must come within this time; then it may not keep a waiting reader longer than `storeStallMs`. */
 const firstByteMs = 4_000
 
-/** GET and HEAD /v1/videos/{video_id}/content: the finished file, from S3, at the pace of whoever reads it. */
+/**
+ * GET and HEAD /v1/videos/{video_id}/content: the finished file, from S3, at the pace of whoever reads it; or, with
+ * `CONTENT_REDIRECT`, where S3 hands it out.
+ */
 export function downloadVideo({ reader, receiving, signal }: ApiParts): Router {
   return Router().get('/v1/videos/:video_id/content', async (req, res) => {
     refuseWhenDraining(signal)
@@ -26,11 +31,16 @@ export function downloadVideo({ reader, receiving, signal }: ApiParts): Router {
     }
     const file = finishedFile(await reader.read(id))
     logVideo(res, id)
+    const address = await redirectAddress(req, id, receiving.store)
+    if (address !== undefined) {
+      res.set({ location: address, 'cache-control': 'no-store', 'content-length': '0' }).status(302).end()
+      return
+    }
     const etag = `"${file.sha256}"`
     res.set({
       etag,
       'accept-ranges': 'bytes',
-      'content-type': 'video/mp4',
+      'content-type': contentType,
       'content-disposition': contentDisposition(`${id}.mp4`),
       // The bytes never change, but the video may be deleted: ask each time.
       'cache-control': 'private, no-cache',
@@ -49,6 +59,27 @@ export function downloadVideo({ reader, receiving, signal }: ApiParts): Router {
   })
 }
 
+/** Where S3 hands out the file itself (`CONTENT_REDIRECT`); undefined where we do. Never of a file that is not there. */
+async function redirectAddress(
+  req: Request,
+  id: string,
+  store: ApiParts['receiving']['store'],
+): Promise<string | undefined> {
+  const key = objectKeys.output(id)
+  const address = await store.publicUrl(key, {
+    method: req.method === 'HEAD' ? 'HEAD' : 'GET',
+    seconds: redirectSeconds,
+    contentType,
+    contentDisposition: contentDisposition(`${id}.mp4`),
+  })
+  if (address === undefined) return undefined
+  const found = await within(firstByteMs, () => store.head(key)).catch((error: unknown) => {
+    throw unavailable('the object store', error)
+  })
+  if (found === undefined) throw videoNotFound(id)
+  return address
+}
+
 async function send(
   id: string,
   range: { start: number; end: number } | undefined,
@@ -58,33 +89,39 @@ async function send(
   // Ends the read from S3 as soon as nobody listens any more.
   const gone = new AbortController()
   res.once('close', () => gone.abort())
-  const options = { signal: gone.signal, ...(range && { range: `bytes=${range.start}-${range.end}` }) }
-  const late = setTimeout(() => gone.abort(new Error('no answer in time')), firstByteMs)
-  const got = await store
-    .get(objectKeys.output(id), options)
-    .catch((error: unknown) => {
-      throw withoutFileHeaders(res, unavailable('the object store', error))
-    })
-    .finally(() => clearTimeout(late))
-  // Removed between our two looks.
-  if (got.kind !== 'whole' && got.kind !== 'part') throw withoutFileHeaders(res, videoNotFound(id))
-  const watch = setInterval(silenceOf(got.body, res), patience.storeStallMs)
+  const failing = new AbortController()
+  const fail = (why: string) => failing.abort(new Error(why))
+  const late = setTimeout(() => fail('no answer in time'), firstByteMs)
+  const watch = setInterval(
+    silenceOf(res, () => fail('S3 sends nothing any more')),
+    patience.storeStallMs,
+  )
   try {
-    await pipeline(got.body, res)
+    const poured = await store.pour(objectKeys.output(id), res, {
+      signal: AbortSignal.any([gone.signal, failing.signal]),
+      onAnswer: () => clearTimeout(late),
+      ...(range && { range: `bytes=${range.start}-${range.end}` }),
+    })
+    // Removed between our two looks.
+    if (poured !== 'poured') throw withoutFileHeaders(res, videoNotFound(id))
   } catch (error) {
-    // The length was said: a reader sees that the file is not whole, and may ask for the rest.
-    if (!gone.signal.aborted) throw unavailable('the object store', error)
+    if (gone.signal.aborted || res.destroyed) return
+    if (error instanceof Problem) throw error
+    // Once the length was said, a reader sees that the file is not whole, and may ask for the rest.
+    const problem = unavailable('the object store', error)
+    throw res.headersSent ? problem : withoutFileHeaders(res, problem)
   } finally {
+    clearTimeout(late)
     clearInterval(watch)
   }
 }
 
-/** Ends a body of which nothing has come since the last look, although its reader has taken all that came. */
-function silenceOf(body: Readable, res: Response): () => void {
+/** Calls `fail` when nothing has gone out since the last look, although the reader has taken all that came. */
+function silenceOf(res: Response, fail: () => void): () => void {
   let before: number | undefined
   return () => {
     const sent = res.socket?.bytesWritten
-    if (sent === before && !res.writableNeedDrain) body.destroy(new Error('S3 sends nothing any more'))
+    if (sent === before && !res.writableNeedDrain) fail()
     before = sent
   }
 }

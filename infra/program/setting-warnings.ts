@@ -20,6 +20,11 @@ export function settingWarnings(env: NodeJS.ProcessEnv): string[] {
     ...ofInfiniteTalk
       .filter((name) => isDemo && env[name] && env[name] !== 'auto')
       .map((name) => `${name}=${shown(name, env[name])} has no effect: ENGINE=demo does not read it`),
+    ...(env['S3_PUBLIC_ENDPOINT'] && !env['CONTENT_REDIRECT']
+      ? [
+          `S3_PUBLIC_ENDPOINT=${shown('S3_PUBLIC_ENDPOINT', env['S3_PUBLIC_ENDPOINT'])} has no effect without CONTENT_REDIRECT=true`,
+        ]
+      : []),
   ]
 }
 

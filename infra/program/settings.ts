@@ -49,6 +49,11 @@ function isAddressOrRange(text: string): boolean {
   return family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32)
 }
 
+/** Nothing but scheme, host and port: signatures cover the path, and a name and password would reach every client. */
+function isOrigin({ pathname, search, hash, username, password }: URL): boolean {
+  return pathname === '/' && [search, hash, username, password].every((part) => part === '')
+}
+
 export const s3Settings = {
   S3_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
@@ -108,6 +113,18 @@ export const apiSettings = {
   ).describe('proxies whose `X-Forwarded-For` and `X-Forwarded-Host` count'),
   MAX_UPLOADS: count(16, 1, 1000).describe('uploads at once; more get a 503'),
   UPLOADS_PER_ADDRESS: count(4, 1, 1000).describe('of these, what one client address keeps while others want in'),
+  CONTENT_REDIRECT: z
+    .stringbool({ error: 'must be true or false' })
+    .default(false)
+    .describe('send clients to S3 for the file (302) instead of handing it out; needs S3_PUBLIC_ENDPOINT'),
+  S3_PUBLIC_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
+    .refine(
+      (address) => !URL.canParse(address) || isOrigin(new URL(address)),
+      'must be a host, and a port where it has one',
+    )
+    .optional()
+    .describe('S3_ENDPOINT as clients reach it, such as https://s3.example.com; for CONTENT_REDIRECT alone'),
   UPLOAD_BUFFER_MIB: count(256, 32, 16_384).describe('memory for all uploads together, MiB'),
 }
 
@@ -161,6 +178,12 @@ export const stackSettings = {
   TEMPORAL_UI_PORT: port(8233).describe('Temporal web UI'),
   S3_PORT: port(9000).describe('local MinIO'),
   S3_CONSOLE_PORT: port(9001).describe('MinIO console'),
+  TORCH_INDEX_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
+    .optional()
+    .describe(
+      "Python index that set-up takes PyTorch from, such as a mirror of its CPU builds (200 MB; PyPI's are 6.6 GB)",
+    ),
   NODES: count(1, 1, 16).describe('local nodes; further ones take the next ports'),
 }
 

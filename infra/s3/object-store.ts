@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 
 /** An object as it lies in the bucket. */
 export type StoredObject = { key: string; bytes: number; etag: string; modifiedAt: number }
@@ -22,6 +22,21 @@ export type Got =
   | { kind: 'bad-range' }
   | { kind: 'missing' }
 
+export type PourOptions = {
+  /** As HTTP's Range header has it; one range. */
+  range?: string
+  /** Ends the reading at once. */
+  signal: AbortSignal
+  /** Called when S3's answer has begun. */
+  onAnswer?: () => void
+}
+
+/** `poured`: everything was written and the sink has ended; else nothing was written. */
+export type Poured = 'poured' | 'missing' | 'bad-range'
+
+/** What an address of the public endpoint allows: one method, for so long, with these words about the file. */
+export type PublicRead = { method: 'GET' | 'HEAD'; seconds: number; contentType: string; contentDisposition: string }
+
 /** The bucket as the rest of the service sees it. Made by `connectObjectStore`; the S3 SDK is nowhere else. */
 export interface ObjectStore extends AsyncDisposable {
   /** Streams a body of unknown length: parts of 8 MiB from one process-wide pool; an error or `signal` leaves nothing behind. */
@@ -40,8 +55,11 @@ export interface ObjectStore extends AsyncDisposable {
   /** Stores a small body only in place of the object with this ETag; false if another, or none, is there. */
   replace(key: string, body: Uint8Array | string, etag: string, options?: { contentType?: string }): Promise<boolean>
   get(key: string, options?: GetOptions): Promise<Got>
+  /** Writes an object, or a range of it, to whoever reads it, as fast as he does and with little memory. */
+  pour(key: string, sink: Writable, options: PourOptions): Promise<Poured>
   /** A small object whole, up to `limitBytes` (1 MiB); undefined when there is none. */
   read(key: string, limitBytes?: number): Promise<Buffer | undefined>
+  head(key: string): Promise<StoredObject | undefined>
   list(prefix: string): AsyncIterable<StoredObject>
   /** Removes every object under the prefix, and every unfinished upload; returns how many there were. */
   removeAll(prefix: string): Promise<number>
@@ -51,6 +69,8 @@ export interface ObjectStore extends AsyncDisposable {
   abort(upload: UnfinishedUpload): Promise<void>
   /** A URL that reads one object, for a child process that has no credentials. */
   readUrl(key: string, seconds: number): Promise<string>
+  /** The same for a client elsewhere; undefined where S3 has no public endpoint. */
+  publicUrl(key: string, read: PublicRead): Promise<string | undefined>
   /** Resolves when the bucket answers; rejects with why not. */
   ping(): Promise<void>
 }

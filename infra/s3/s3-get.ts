@@ -1,6 +1,7 @@
-import { addAbortSignal, Readable } from 'node:stream'
+import { addAbortSignal, Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import type { GetOptions, Got } from './object-store.js'
+import type { GetOptions, Got, Poured } from './object-store.js'
 import { statusOf, storageError } from './s3-errors.js'
 
 export type GetSource = { s3: S3Client; bucket: string; key: string }
@@ -21,6 +22,19 @@ export async function getObject({ s3, bucket, key }: GetSource, { range, signal 
     const answer = answers.get(statusOf(error))
     if (answer === undefined) throw storageError(error)
     return answer
+  }
+}
+
+/** Writes the body of a GET to the sink, and ends it. */
+export async function pourGot(got: Got, sink: Writable): Promise<Poured> {
+  switch (got.kind) {
+    case 'whole':
+    case 'part':
+      await pipeline(got.body, sink)
+      return 'poured'
+    case 'missing':
+    case 'bad-range':
+      return got.kind
   }
 }
 

@@ -1,7 +1,9 @@
+import type { Writable } from 'node:stream'
 import {
   CreateBucketCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  HeadObjectCommand,
   paginateListObjectsV2,
   PutObjectCommand,
   type PutObjectCommandInput,
@@ -9,11 +11,22 @@ import {
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { MultipartUpload } from './multipart-upload.js'
-import type { GetOptions, Got, ObjectStore, StoredObject, UnfinishedUpload, Uploaded } from './object-store.js'
+import type {
+  GetOptions,
+  Got,
+  ObjectStore,
+  Poured,
+  PourOptions,
+  PublicRead,
+  StoredObject,
+  UnfinishedUpload,
+  Uploaded,
+} from './object-store.js'
 import { PartPool } from './part-pool.js'
+import { pourPlain } from './pour-plain.js'
 import { createS3Client, type S3Address } from './s3-client.js'
 import { calling, callingWithin, statusOf, storageError } from './s3-errors.js'
-import { getObject } from './s3-get.js'
+import { getObject, pourGot } from './s3-get.js'
 import { s3Problem } from './s3-problem.js'
 import { abortUpload, listUnfinished, removalBatch, removeObjects, removeUnfinished } from './s3-removal.js'
 
@@ -23,15 +36,17 @@ const connectMs = 8_000
 const pingMs = 3_000
 const smallObjectBytes = 2 ** 20
 const smallObjectMs = 30_000
+const pourUrlSeconds = 60
 
 /**
- * The bucket, made if it is not there. `bufferMiB` bounds the memory of all uploads together (64 by default).
+ * The bucket, made if it is not there. `bufferMiB` bounds the memory of all uploads together (64 by default). Addresses for
+ * clients name `publicEndpoint`; nothing is ever asked of it from here.
  * Rejects with `BadSettings` or `StartProblem` within 8 s when there is no such bucket to be had; every later call rejects with
  * `StorageAway` when S3 cannot be reached or does not manage to answer.
  */
 export async function connectObjectStore(
   settings: S3Address,
-  options: { bufferMiB?: number } = {},
+  options: { bufferMiB?: number; publicEndpoint?: string | undefined } = {},
 ): Promise<ObjectStore> {
   const s3 = createS3Client(settings)
   try {
@@ -41,7 +56,9 @@ export async function connectObjectStore(
     s3.destroy()
     throw problem
   }
-  return new S3ObjectStore(s3, settings.S3_BUCKET, new PartPool(options.bufferMiB ?? 64))
+  const { bufferMiB = 64, publicEndpoint } = options
+  const signer = publicEndpoint === undefined ? undefined : createS3Client({ ...settings, S3_ENDPOINT: publicEndpoint })
+  return new S3ObjectStore({ s3, signer }, settings.S3_BUCKET, new PartPool(bufferMiB))
 }
 
 async function ensureBucket(s3: S3Client, Bucket: string, abortSignal: AbortSignal): Promise<void> {
@@ -58,11 +75,14 @@ async function ensureBucket(s3: S3Client, Bucket: string, abortSignal: AbortSign
 /** The S3 SDK behind the interface. ETags are kept as HTTP writes them, in quotes. */
 class S3ObjectStore implements ObjectStore {
   readonly #s3: S3Client
+  /** Signs addresses of the public endpoint, and sends nothing. */
+  readonly #signer: S3Client | undefined
   readonly #bucket: string
   readonly #pool: PartPool
 
-  constructor(s3: S3Client, bucket: string, pool: PartPool) {
-    this.#s3 = s3
+  constructor(clients: { s3: S3Client; signer: S3Client | undefined }, bucket: string, pool: PartPool) {
+    this.#s3 = clients.s3
+    this.#signer = clients.signer
     this.#bucket = bucket
     this.#pool = pool
   }
@@ -97,6 +117,14 @@ class S3ObjectStore implements ObjectStore {
     return getObject({ s3: this.#s3, bucket: this.#bucket, key }, options)
   }
 
+  async pour(key: string, sink: Writable, { range, signal, onAnswer = () => {} }: PourOptions): Promise<Poured> {
+    const url = await this.readUrl(key, pourUrlSeconds)
+    if (url.startsWith('http:') && (await pourPlain({ url, range, signal, onAnswer }, sink))) return 'poured'
+    const got = await this.get(key, { signal, ...(range !== undefined && { range }) })
+    onAnswer()
+    return pourGot(got, sink)
+  }
+
   read(key: string, limitBytes: number = smallObjectBytes): Promise<Buffer | undefined> {
     return callingWithin(smallObjectMs, async (signal) => {
       const got = await this.get(key, { signal })
@@ -108,6 +136,16 @@ class S3ObjectStore implements ObjectStore {
       const chunks: Uint8Array[] = await got.body.toArray()
       return Buffer.concat(chunks)
     })
+  }
+
+  async head(key: string): Promise<StoredObject | undefined> {
+    try {
+      const found = await this.#s3.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }))
+      return storedObject(key, found.ContentLength, found)
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined
+      throw storageError(error)
+    }
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
@@ -160,10 +198,27 @@ class S3ObjectStore implements ObjectStore {
   }
 
   readUrl(key: string, seconds: number): Promise<string> {
-    const command = new GetObjectCommand({ Bucket: this.#bucket, Key: key })
+    return this.#signed(this.#s3, new GetObjectCommand({ Bucket: this.#bucket, Key: key }), seconds)
+  }
+
+  async publicUrl(
+    key: string,
+    { method, seconds, contentType, contentDisposition }: PublicRead,
+  ): Promise<string | undefined> {
+    if (this.#signer === undefined) return undefined
+    const read = {
+      ...{ Bucket: this.#bucket, Key: key },
+      ...{ ResponseContentType: contentType, ResponseContentDisposition: contentDisposition },
+    }
+    // A signature is for one method.
+    const command = method === 'HEAD' ? new HeadObjectCommand(read) : new GetObjectCommand(read)
+    return this.#signed(this.#signer, command, seconds)
+  }
+
+  #signed(by: S3Client, command: GetObjectCommand | HeadObjectCommand, expiresIn: number): Promise<string> {
     // As requests are signed: by the server's clock, which the client has learned of where ours is off.
     const signingDate = new Date(Date.now() + this.#s3.config.systemClockOffset)
-    return getSignedUrl(this.#s3, command, { expiresIn: seconds, signingDate })
+    return getSignedUrl(by, command, { expiresIn, signingDate })
   }
 
   async ping(): Promise<void> {
@@ -173,6 +228,7 @@ class S3ObjectStore implements ObjectStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#s3.destroy()
+    this.#signer?.destroy()
     return Promise.resolve()
   }
 }

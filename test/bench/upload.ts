@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Stack } from '../../infra/local/stack/stack.js'
 import { toneWav } from './client.js'
+import { rss } from './process.js'
 import { percentile, type Row } from './report.js'
 
 const partBytes = 8 * 2 ** 20
@@ -111,10 +112,4 @@ async function writeLargeVideo(path: string): Promise<void> {
   } finally {
     await file.close()
   }
-}
-
-/** Resident memory of a process, MiB. */
-function rss(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
 }

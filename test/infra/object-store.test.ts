@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
+import { Writable } from 'node:stream'
 import { after, test } from 'node:test'
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import fc from 'fast-check'
@@ -185,4 +186,30 @@ test('of several that create one object at once, one does, and only who knows th
   assert.equal(await store.replace(key, 'g', etag), false)
   assert.equal(String(await stored(key)), ['e', 'f'][replaced.indexOf(true)])
   assert.equal(await store.replace(`${key}.never`, 'x', etag), false)
+})
+
+test('an object is poured whole or in part; where there is none, nothing is written', async () => {
+  const whole = patterned(3 * MiB + 5)
+  const key = `${prefix}poured`
+  await store.upload(key, pieces(whole, MiB))
+  const { signal } = new AbortController()
+  const pour = async (of: string, range?: string): Promise<[string, Buffer]> => {
+    const written: Buffer[] = []
+    const sink = new Writable({
+      write(piece: Buffer, _encoding, done) {
+        written.push(Buffer.from(piece))
+        done()
+      },
+    })
+    let answers = 0
+    const onAnswer = () => void answers++
+    const outcome = await store.pour(of, sink, { signal, onAnswer, ...(range !== undefined && { range }) })
+    assert.deepEqual([answers, sink.writableFinished], [1, outcome === 'poured'])
+    return [outcome, Buffer.concat(written)]
+  }
+  const [all, part] = [await pour(key), await pour(key, 'bytes=1000000-2999999')]
+  assert.deepEqual([all[0], sha256(all[1])], ['poured', sha256(whole)])
+  assert.deepEqual([part[0], sha256(part[1])], ['poured', sha256(whole.subarray(1_000_000, 3_000_000))])
+  assert.deepEqual(await pour(key, 'bytes=9000000-'), ['bad-range', Buffer.alloc(0)])
+  assert.deepEqual(await pour(`${prefix}nothing-here`), ['missing', Buffer.alloc(0)])
 })

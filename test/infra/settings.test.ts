@@ -126,3 +126,12 @@ test('a setting that the engine does not read is told, and an empty variable is 
   assert.match(folder ?? '', /MODEL_DIR=\/hf has no effect/)
   assert.deepEqual(others, [])
 })
+
+test('a public endpoint that nobody is sent to is told', () => {
+  const told = (env: NodeJS.ProcessEnv) => settingWarnings({ S3_PUBLIC_ENDPOINT: 'https://s3.example.com', ...env })
+  assert.match(
+    told({}).join(),
+    /S3_PUBLIC_ENDPOINT=https:\/\/s3\.example\.com has no effect without CONTENT_REDIRECT=true/,
+  )
+  assert.deepEqual(told({ CONTENT_REDIRECT: 'true' }), [])
+})

@@ -30,11 +30,7 @@ export async function runCommand(command, args, { say, env = {}, cwd } = {}) {
     /** @param {string} text */
     const take = (text) => {
       tail = (tail + text).slice(-2000)
-      const latest = text
-        .trim()
-        .split(/[\r\n]+/)
-        .at(-1)
-      if (latest) say?.(latest)
+      for (const each of text.trim().split(/[\r\n]+/)) if (each) say?.(each)
     }
     child.stdout.setEncoding('utf8').on('data', take)
     child.stderr.setEncoding('utf8').on('data', take)

@@ -13,11 +13,28 @@ import { installGo } from './python-parts.mjs'
 export async function buildMinio(say) {
   const go = onPath('go') ?? (await fetchedGo(say))
   await place(folders.minio, async (folder) => {
-    await runCommand(go, ['install', '-trimpath', '-ldflags', '-s -w', `github.com/minio/minio@${versions.minio}`], {
-      say,
+    const step = goStep()
+    const flags = ['-v', '-trimpath', '-ldflags', '-s -w']
+    await runCommand(go, ['install', ...flags, `github.com/minio/minio@${versions.minio}`], {
+      say: (line) => say(step(line)),
       env: { CGO_ENABLED: '0', GOBIN: folder, GOFLAGS: '' },
     })
   })
+}
+
+/**
+ * Says what `go install -v` is doing, from each line of its output: modules first, then every package that it begins to compile,
+ * which takes nearly all of the time.
+ * @returns {(line: string) => string}
+ */
+export function goStep() {
+  let packages = 0
+  return (line) => {
+    const [, module] = /^go: downloading (\S+)/.exec(line) ?? []
+    if (module !== undefined) return `downloading ${module}`
+    packages += 1
+    return `compiling, ${packages} packages so far: ${line}`
+  }
 }
 
 /** @param {(line: string) => void} say */

@@ -50,11 +50,19 @@ export async function installGo(say) {
 
 /**
  * The CPU build is 200 MB, PyPI's is 6.6 GB with its CUDA libraries; but the CPU build lies on PyTorch's own server, which a
- * closed network does not reach. That is found out once (9 s) and remembered.
- * @param {string} folder @param {(line: string) => void} say
+ * closed network does not reach. That is found out once (9 s) and remembered. `TORCH_INDEX_URL` names a server that is reached.
+ * @param {string} folder @param {(line: string) => void} say @param {NodeJS.ProcessEnv} [env]
  */
-async function installTorch(folder, say) {
+export async function installTorch(folder, say, env = process.env) {
   const install = ['pip', 'install', '--python', folder, `torch==${versions.torch}`]
+  if (env.TORCH_INDEX_URL) {
+    // By the environment: a command is repeated in messages, and the address may hold a password.
+    return await uv(install, say, { UV_INDEX: env.TORCH_INDEX_URL }).catch((error) => {
+      throw new Error(
+        `TORCH_INDEX_URL names where torch is taken from, and it could not be had there.\n${error.message}`,
+      )
+    })
+  }
   const unreachable = join(cacheFolder, 'torch-cpu-unreachable')
   if (process.platform === 'linux' && !existsSync(unreachable)) {
     try {
@@ -76,10 +84,10 @@ async function makeEnvironment(folder, say) {
   await uv(['venv', ...options, folder], say)
 }
 
-/** @param {string[]} args @param {(line: string) => void} say */
-async function uv(args, say) {
+/** @param {string[]} args @param {(line: string) => void} say @param {Record<string, string>} [env] */
+async function uv(args, say, env = {}) {
   // Called by set-up once uv is there.
-  await runCommand(findUv() ?? 'uv', args, { say })
+  await runCommand(findUv() ?? 'uv', args, { say, env })
 }
 
 /** Gives ffmpeg, whose wheel names it by version and platform, a fixed place. @param {string} folder */

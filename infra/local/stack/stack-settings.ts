@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { requireModelDir } from '../../program/model-dir.js'
 import type { S3Address } from '../../s3/s3-client.js'
+import { publicEndpoint } from '../../s3/public-endpoint.js'
 import { BadSettings, everySetting, readSettings } from '../../program/settings.js'
 import { metricsParts } from './metrics-ports.js'
 
@@ -37,6 +38,7 @@ export function readStackSettings(env: NodeJS.ProcessEnv): StackSettings {
   const { S3_ENDPOINT, S3_BUCKET, S3_REGION, S3_ACCESS_KEY = '', S3_SECRET_KEY = '' } = settings
   const s3 = { S3_ENDPOINT, S3_BUCKET, S3_REGION, S3_ACCESS_KEY, S3_SECRET_KEY }
   if (!env['RUNNER_ADDRESS']) requireModelDir(settings)
+  publicEndpoint(settings) // throws
   const lastPort = settings.METRICS_PORT + metricsParts(settings.NODES).length - 1
   if (settings.METRICS_PORT > 0 && lastPort > 65_535) {
     throw new BadSettings(`METRICS_PORT=${settings.METRICS_PORT}: the programs take the ports up to ${lastPort}`)

@@ -2,15 +2,18 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import type {
   GetOptions,
   Got,
   ObjectStore,
+  Poured,
+  PourOptions,
   StoredObject,
   UnfinishedUpload,
   Uploaded,
 } from '../../../infra/s3/object-store.js'
+import { pourGot } from '../../../infra/s3/s3-get.js'
 
 /** A bucket in memory that behaves as S3 does, with switches for the ways in which S3 fails. */
 export class MemoryObjectStore implements ObjectStore {
@@ -96,6 +99,12 @@ export class MemoryObjectStore implements ObjectStore {
     return true
   }
 
+  async pour(key: string, sink: Writable, { range, onAnswer }: PourOptions): Promise<Poured> {
+    const got = await this.get(key, range === undefined ? {} : { range })
+    onAnswer?.()
+    return pourGot(got, sink)
+  }
+
   async get(key: string, { range }: GetOptions = {}): Promise<Got> {
     await Promise.resolve()
     const body = this.objects.get(key)
@@ -110,6 +119,11 @@ export class MemoryObjectStore implements ObjectStore {
 
   async read(key: string): Promise<Buffer | undefined> {
     return Promise.resolve(this.objects.get(key))
+  }
+
+  async head(key: string): Promise<StoredObject | undefined> {
+    const body = this.objects.get(key)
+    return Promise.resolve(body && { key, bytes: body.length, etag: etagOf(body), modifiedAt: 0 })
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
@@ -142,6 +156,10 @@ export class MemoryObjectStore implements ObjectStore {
     return Promise.resolve(
       `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/${encodeURIComponent(key)}`,
     )
+  }
+
+  async publicUrl(): Promise<undefined> {
+    await Promise.resolve()
   }
 
   async ping(): Promise<void> {
