@@ -16,7 +16,7 @@ import type { VideoFile } from '../../workflows/video.js'
 import type { Rendered } from '../../workflows/video/video-activities.js'
 import { testStack } from '../support/test-stack.js'
 import { anAcceptedOrder, type OrderChanges } from '../support/api/an-order.js'
-import { floats, fmtChunk, riff, riffChunk } from '../support/wav-files.js'
+import { floats, fmtChunk, riff, riffChunk } from '../support/media/wav-files.js'
 
 const { ffmpegPath, s3 } = testStack()
 const store = await connectObjectStore(s3)

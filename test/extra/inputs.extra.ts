@@ -10,7 +10,7 @@ import { orderForm, postOrder, videoUntil } from '../support/api/api-orders.js'
 import { casesDir, type InputCase, readCases, requestOf } from '../support/input-cases.js'
 import { type RawAnswer, rawRequest } from '../support/raw-http.js'
 import { testStack } from '../support/test-stack.js'
-import type { VideoContent } from '../support/video-content.js'
+import type { VideoContent } from '../support/media/video-content.js'
 
 // Every input of the collection, sent byte for byte; each that is accepted is followed to its video, which is watched and listened to.
 // INPUTS=W0,H01 takes those whose ids begin so.
@@ -18,7 +18,7 @@ const { apiUrl } = testStack()
 const cases = readCases()
 const wanted = (process.env['INPUTS'] ?? '').split(',')
 const chosen = (cases ?? []).filter(({ id }) => wanted.some((prefix) => id.startsWith(prefix)))
-const watchVideo = fileURLToPath(new URL('../support/watch-video.js', import.meta.url))
+const watchVideo = fileURLToPath(new URL('../support/media/watch-video.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'inputs-'))
 after(() => rmSync(folder, { recursive: true }))
 

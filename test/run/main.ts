@@ -2,7 +2,7 @@
  * `npm test`: every check and every test, on one real stack that is started meanwhile.
  *
  *   npm test                        everything
- *   npm test -- api/form queue      only the test files whose paths contain one of the words, without the checks; on a stack only if
+ *   npm test -- intake/form queue   only the test files whose paths contain one of the words, without the checks; on a stack only if
  *                                   one of them asks for it
  *   npm test -- python              only the ranks' tests
  *   npm test -- clients             what needs more than set-up brings, and so is no part of everything: test/extra/clients.extra.ts,

@@ -62,7 +62,11 @@ test("the recipe in CONTRIBUTING.md adds a parameter, in at most 5 source files,
   run(copy, 'git', ['apply', '-C1', 'recipe.diff'])
 
   run(copy, process.execPath, ['node_modules/typescript-7/bin/tsc', '--project', '.'])
-  run(copy, process.execPath, ['--test', 'dist/test/api/parameter-table.test.js', 'dist/test/api/parameters.test.js'])
+  run(copy, process.execPath, [
+    '--test',
+    'dist/test/api/parameters/parameter-table.test.js',
+    'dist/test/api/parameters/parameters.test.js',
+  ])
   const python = process.env.PYTHON_PATH ?? testStack().pythonPath
   run(copy, python, ['-m', 'pytest', 'gaudi-runner/tests/test_order.py', '-q'])
 
