@@ -30,6 +30,18 @@ export async function cafSeconds(file: FileBytes): Promise<number | undefined> {
   return undefined
 }
 
+/** The same of a Matroska file: its Duration (0x4489) in units of its TimestampScale (0x2AD7B1), nanoseconds. */
+export async function matroskaSeconds(file: FileBytes): Promise<number | undefined> {
+  const head = await file.read(0, 16_384)
+  const at = head.indexOf(Buffer.from([0x44, 0x89])) + 2
+  const width = at < 2 || at + 9 > head.length ? undefined : head[at]
+  const units = width === 0x88 ? head.readDoubleBE(at + 1) : width === 0x84 ? head.readFloatBE(at + 1) : undefined
+  const scaleAt = head.indexOf(Buffer.from([0x2a, 0xd7, 0xb1, 0x83])) + 4
+  const scale = scaleAt < 4 || scaleAt + 3 > head.length ? 1_000_000 : head.readUIntBE(scaleAt, 3)
+  const seconds = units === undefined ? NaN : (units * scale) / 1e9
+  return Number.isFinite(seconds) ? seconds : undefined
+}
+
 /** As in WAV: nobody sends so much, and who writes it does not know the length yet. */
 const placeholderFrames = 0x7fff_ff00
 const mostChunks = 1_000

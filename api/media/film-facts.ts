@@ -1,7 +1,8 @@
-import type { InputVideoTrack } from 'mediabunny'
+import { type InputVideoTrack, MATROSKA, MP4, QTFF, WEBM } from 'mediabunny'
 import type { HdrTransfer } from '../../infra/ffmpeg/film-filters.js'
+import type { FileBytes } from '../../infra/sound/file-bytes.js'
 import type { Film } from '../../workflows/order.js'
-import { openContainer, type Reading, type StoredBytes, storedBytes } from './container-facts.js'
+import { openContainer } from './container-facts.js'
 
 /** What a film's container says of its first picture track; `track` is undefined where it has none. */
 export type FilmFacts = { seconds: number | undefined; track: FilmTrack | undefined }
@@ -14,19 +15,17 @@ export type FilmTrack = {
   seeThrough: Film['seeThrough']
 }
 
-/** Undefined where the container cannot be read. */
-export async function filmFacts(
-  store: Reading,
-  file: StoredBytes,
-  signal: AbortSignal,
-): Promise<FilmFacts | undefined> {
-  using input = openContainer(storedBytes(store, file, signal))
+/**
+ * What the demuxer makes of a film; undefined where it cannot read the container. Only for a thread that can be ended
+ * (`film-facts-in-thread.ts`): a harmed Matroska can hold the demuxer for ever.
+ */
+export async function readFilmFacts(file: FileBytes): Promise<FilmFacts | undefined> {
+  using input = openContainer(file, [MP4, QTFF, WEBM, MATROSKA])
   try {
     const [track] = await input.getVideoTracks()
     const seconds = (await input.getDurationFromMetadata()) ?? undefined
     return { seconds, track: track && (await trackFacts(track)) }
   } catch {
-    signal.throwIfAborted()
     return undefined
   }
 }

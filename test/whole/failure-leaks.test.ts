@@ -22,6 +22,7 @@ import { objectKeys } from '../../workflows/object-keys.js'
 import type { RenderRequest, VideoActivities } from '../../workflows/video/video-activities.js'
 import type { VideoMemo } from '../../workflows/video.js'
 import { startTestApi } from '../support/api/api-fixture.js'
+import { ffmpeg } from '../support/api/api-media.js'
 import { orderForm } from '../support/api/api-orders.js'
 import { startLocalRunner, untilIdle } from '../support/runner/local-runner.js'
 import { until } from '../support/until.js'
@@ -30,6 +31,7 @@ import { openStage, type StagedVideo } from '../support/video/video-stage.js'
 import { progressAt, untilCancelled } from '../support/video/video-stories.js'
 
 const secrets = ['/srv/secret/reference', 'AKIASECRETKEY', '10.9.8.7:7233']
+const flac = ffmpeg('-f', 'lavfi', '-i', 'sine=d=1:r=16000', '-f', 'flac', 'pipe:1')
 const text = `cannot read '${secrets[0]}' with ${secrets[1]} at ${secrets[2]}`
 
 const store = await connectObjectStore(testStack().s3)
@@ -214,8 +216,8 @@ test('what storage and Temporal say to the API is in no answer, nor in that of a
     for (const name of ['get', 'read', 'put', 'create', 'upload', 'readUrl'] as const) {
       const works = bucket[name]
       bucket[name] = failing as never
-      const { status } = await told(`${url}/v1/videos`, 'POST', orderForm())
-      // An order without a key makes no claim, and its files are read by address.
+      const { status } = await told(`${url}/v1/videos`, 'POST', orderForm({}, flac))
+      // An order without a key makes no claim; what ffmpeg decodes it reads by address, and the rest is at hand.
       assert.equal(status >= 400, name !== 'create' && name !== 'get', `${name}: ${status}`)
       if (name === 'get') assert.equal((await told(`${url}/v1/videos/${id}/content`)).status, 503)
       bucket[name] = works as never

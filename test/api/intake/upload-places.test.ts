@@ -14,12 +14,13 @@ const png = await picture('png')
 const wav = toneWav(1)
 const never = new AbortController().signal
 
+/** The voice first: a picture as small as this one is no upload to S3. */
 function bodyOf(): Buffer {
   const part = (name: string, bytes: Buffer) => [
     Buffer.from(`--b\r\nContent-Disposition: form-data; name="${name}"; filename="x"\r\n\r\n`),
     ...[bytes, Buffer.from('\r\n')],
   ]
-  return Buffer.concat([...part('input_reference', png), ...part('audio', wav), Buffer.from('--b--\r\n')])
+  return Buffer.concat([...part('audio', wav), ...part('input_reference', png), Buffer.from('--b--\r\n')])
 }
 
 type From = { localAddress: string; forwarded?: string }
