@@ -54,7 +54,7 @@ function slow(api: TestApi, { localAddress, forwarded }: From): Slow {
   socket.write(
     `POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${contentType}\r\nContent-Length: 50000000\r\n${named}\r\n`,
   )
-  socket.write(bodyOf().subarray(0, 5_000))
+  socket.write(bodyOf().subarray(0, 20_000))
   const dripping = setInterval(() => socket.writable && socket.write('.'), 50)
   socket.once('close', () => clearInterval(dripping))
   return { socket, status: () => status, [Symbol.dispose]: () => void socket.destroy() }
