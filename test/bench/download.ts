@@ -7,6 +7,7 @@ import { connectTemporal } from '../../infra/temporal/temporal.js'
 import { objectKeys } from '../../workflows/object-keys.js'
 import { startBenchVideo } from './order.js'
 import { type Cores, pinStack, onClientCore } from './pin.js'
+import { slowReaders } from './slow-clients.js'
 import { cpuSeconds } from './process.js'
 import { percentile, type Row } from './report.js'
 
@@ -56,6 +57,7 @@ export async function benchDownload(stack: Stack): Promise<Row[]> {
       wanted: '≥ 0.5',
     },
     { what: 'CPU of the API for that', value: cpu / ((rounds * mib) / 1024), unit: 's/GiB' },
+    await slowReaders(pid, new URL(`${stack.apiUrl}/v1/videos/${id}/content`)),
   ]
 }
 

@@ -7,7 +7,8 @@ import { folders, onPath, versions } from './parts.mjs'
 import { installGo } from './python-parts.mjs'
 
 /**
- * MinIO publishes no binaries of its community edition any more, so it is built: 2 min 45 s on two cores, once.
+ * MinIO publishes no binaries of its community edition any more, so it is built, once. Its compiler collects its own garbage less
+ * often than Go's usual: a quarter less CPU time for a third more memory (measured on Go's own packages), which is capped.
  * @param {(line: string) => void} say
  */
 export async function buildMinio(say) {
@@ -17,7 +18,7 @@ export async function buildMinio(say) {
     const flags = ['-v', '-trimpath', '-ldflags', '-s -w']
     await runCommand(go, ['install', ...flags, `github.com/minio/minio@${versions.minio}`], {
       say: (line) => say(step(line)),
-      env: { CGO_ENABLED: '0', GOBIN: folder, GOFLAGS: '' },
+      env: { CGO_ENABLED: '0', GOBIN: folder, GOFLAGS: '', GOGC: '400', GOMEMLIMIT: '2GiB' },
     })
   })
 }
