@@ -16,9 +16,11 @@ export async function filmFacts(
   store: Reading,
   file: StoredBytes,
   signal: AbortSignal,
+  longestMs = threadMs,
 ): Promise<FilmFacts | undefined> {
-  const over = AbortSignal.any([signal, AbortSignal.timeout(threadMs)])
-  const bytes = storedBytes(store, file, over)
+  const late = new AbortController()
+  const clock = setTimeout(() => late.abort(), longestMs)
+  const bytes = storedBytes(store, file, AbortSignal.any([signal, late.signal]))
   const thread = new Worker(new URL('./film-facts-thread.js', import.meta.url), {
     workerData: { size: file.bytes },
     resourceLimits: { maxOldGenerationSizeMb: heapMiB },
@@ -39,9 +41,12 @@ export async function filmFacts(
     else answered = answered.then(() => answer(asked.start, asked.end))
   })
   thread.on('error', () => undefined) // no memory left: it is not read
-  using _ending = addAbortListener(over, () => void thread.terminate())
+  const end = (): void => void thread.terminate()
+  using _left = addAbortListener(signal, end)
+  using _late = addAbortListener(late.signal, end)
   await once(thread, 'exit').catch(() => undefined)
+  clearTimeout(clock)
   signal.throwIfAborted()
-  if (away !== undefined && !over.aborted) throw away
+  if (away !== undefined && !late.signal.aborted) throw away
   return facts
 }

@@ -3,9 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
+import { filmFacts } from '../../../api/media/film-facts-in-thread.js'
 import { orderNote } from '../../../workflows/video/order-note.js'
 import { anAcceptedOrder } from '../../support/api/an-order.js'
 import { ffmpeg } from '../../support/api/api-media.js'
+import { MemoryObjectStore } from '../../support/faults/memory-object-store.js'
 import { refusedReference, takeReference, type TakingOptions } from '../../support/media/taken-reference.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'films-'))
@@ -356,4 +358,20 @@ test('cut off is what lacks more than a second and a twentieth of what it declar
     await refusedReference(film('end.mov', ...colours(3, [red]), ...h264).subarray(0, -300)),
     /is cut off: it declares/,
   )
+})
+
+test('a harmed film holds the demuxer for ever, and nobody else: its thread is ended', async () => {
+  const exact = ['-fflags', '+bitexact', '-flags:v', '+bitexact'] // the same bytes each time
+  const held = film('held.webm', '-f', 'lavfi', '-i', 'testsrc2=s=64x64:r=2:d=1', '-c:v', 'libvpx', ...exact)
+  const info = Buffer.from('1549a966', 'hex')
+  held[held.lastIndexOf(info) + info.length] = 0 // where its length stands
+  await using store = await MemoryObjectStore.start()
+  await store.put('held', held)
+  const { signal } = new AbortController()
+  const reading = filmFacts(store, { key: 'held', bytes: held.length }, signal, 1_000)
+  let turns = 0
+  const turn = setInterval(() => (turns += 1), 10)
+  assert.equal(await reading, undefined)
+  clearInterval(turn)
+  assert.ok(turns > 1, 'this process goes on meanwhile')
 })
