@@ -17,6 +17,10 @@ export function exampleDocument(): ExampleDocument {
   const original = process.env['CONTRACT_README'] ?? join(root, '../shared/contract/original-readme.zh-CN.md')
   const media = resolve(original, '../../media')
   if (existsSync(original) && existsSync(media)) return { path: original, examples: { single: media, multi: media } }
+  return ownDocument()
+}
+
+export function ownDocument(): ExampleDocument {
   const examples = join(root, 'examples')
   return {
     path: join(root, 'README.md'),
@@ -35,7 +39,7 @@ export async function readExamples({ path }: ExampleDocument): Promise<CurlExamp
     assert.ok(found !== undefined && more.length === 0, `${path} does not show one way to ${what}`)
     return found
   }
-  const orders = commands.filter((command) => command.includes('-X POST'))
+  const orders = commands.filter((command) => /-X POST .*-F /.test(command))
   assert.equal(orders.length, 3, `${path} does not show three orders`)
   return {
     orders,

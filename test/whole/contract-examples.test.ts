@@ -6,7 +6,14 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
 import { objectKeys } from '../../workflows/object-keys.js'
-import { exampleDocument, exampleFolder, filesOf, readExamples, runCurl } from '../support/curl-examples.js'
+import {
+  exampleDocument,
+  exampleFolder,
+  filesOf,
+  ownDocument,
+  readExamples,
+  runCurl,
+} from '../support/curl-examples.js'
 import { decodeSound, inspectFile, soundRate } from '../support/api/finished-file.js'
 import { testStack } from '../support/test-stack.js'
 
@@ -31,6 +38,10 @@ const readme = exampleDocument()
 const { orders, status, download, removal } = await readExamples(readme)
 const folder = mkdtempSync(join(tmpdir(), 'contract-examples-'))
 after(() => rmSync(folder, { recursive: true }))
+
+test('our own README shows the same examples: they stand in where the original’s is not there', async () => {
+  assert.equal((await readExamples(ownDocument())).orders.length, orders.length)
+})
 
 function readAnswer(text: string): Answer {
   const answer = JSON.parse(text) as Record<string, unknown>
