@@ -1,3 +1,4 @@
+import { distance } from 'fastest-levenshtein'
 import { parametersSchema, type ParameterName } from '../parameters/parameters.js'
 import { Problem } from '../http/problems.js'
 
@@ -52,21 +53,7 @@ export function nearestName(name: string): string | undefined {
   const elsewhere = namesElsewhere.get(plain)
   if (elsewhere !== undefined) return elsewhere
   const [best] = knownNames
-    .map((known) => ({ known, distance: editDistance(plain, known) }))
-    .sort((a, b) => a.distance - b.distance)
-  return best !== undefined && best.distance < Math.max(plain.length, best.known.length) / 2 ? best.known : undefined
-}
-
-/** Levenshtein's distance: letters to insert, drop or replace. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
+    .map((known) => ({ known, letters: distance(plain, known) }))
+    .sort((a, b) => a.letters - b.letters)
+  return best !== undefined && best.letters < Math.max(plain.length, best.known.length) / 2 ? best.known : undefined
 }

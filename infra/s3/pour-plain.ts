@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 
@@ -48,15 +49,13 @@ class PlainPour {
   async run(): Promise<boolean> {
     const { signal } = this.#request
     signal.throwIfAborted()
-    const stop = () => this.#settle?.reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
+    using _stop = addAbortListener(signal, () => this.#settle?.reject(signal.reason))
     try {
       return await new Promise((resolve, reject) => {
         this.#settle = { resolve, reject }
         this.#connect()
       })
     } finally {
-      signal.removeEventListener('abort', stop)
       this.#socket?.destroy()
     }
   }
