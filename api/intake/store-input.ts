@@ -7,10 +7,10 @@ import type { FilePart } from './collected-parts.js'
 import { Problem, unavailable } from '../http/problems.js'
 
 /**
- * An uploaded file, not yet known to be sound. `head` is its first bytes; `whole`, where it is small: it need not be read back. Nothing lies under the key of
+ * An uploaded file, not yet known to be sound. `whole`, where it is small: it need not be read back. Nothing lies under the key of
  * a picture that is here whole: what the ranks read is made of it at once.
  */
-export type StoredInput = Omit<Uploaded, 'etag'> & KnownFile & { key: string; head: Buffer; whole: Buffer | undefined }
+export type StoredInput = Omit<Uploaded, 'etag'> & KnownFile & { key: string; whole: Buffer | undefined }
 
 /** A voice of some seconds: two in each of so many uploads at once are no burden. */
 const keptBytes = 2 ** 20
@@ -34,7 +34,7 @@ export function inputStorer({ store, videoId, heldBytes }: InputStorage) {
     let rest = whole
     if (known.kind === 'picture') {
       const held = await peek(whole, heldBytes + 1)
-      if (held.head.length <= heldBytes) return { ...known, key, head, ...heldFile(held.head) }
+      if (held.head.length <= heldBytes) return { ...known, key, ...heldFile(held.head) }
       rest = held.whole
     }
     const limit = fileLimits[known.kind]
@@ -46,7 +46,7 @@ export function inputStorer({ store, videoId, heldBytes }: InputStorage) {
     const kept = new KeptBytes(known.kind === 'voice' ? keptBytes : 0)
     try {
       const { bytes, sha256 } = await store.upload(key, kept.passing(withByteLimit(rest, limit, over)), { signal })
-      return { bytes, sha256, ...known, key, head, whole: kept.whole() }
+      return { bytes, sha256, ...known, key, whole: kept.whole() }
     } catch (error) {
       signal.throwIfAborted()
       throw tooLarge ?? unavailable('the object store', error)

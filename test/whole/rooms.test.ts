@@ -63,10 +63,15 @@ const rooms: Record<string, string> = {
   'api/videos': 'api/http workflows workflows/failures.ts',
   'api/queue': 'api/videos api/http infra/files infra/program infra/s3 workflows',
   'api/intake': 'api/parameters api/http infra/program infra/s3 infra/sound workflows',
-  'api/media': 'api/intake api/http infra/ffmpeg infra/program infra/s3 infra/sound workflows',
+  'api/media': 'api/http infra/ffmpeg infra/program infra/s3 infra/sound workflows',
+  'api/media/picture': 'api/media api/intake api/http workflows',
+  'api/media/film': 'api/media api/media/picture api/intake api/http infra/ffmpeg infra/sound workflows',
+  'api/media/voice': 'api/media api/intake api/http infra/ffmpeg infra/sound workflows',
+  'api/media/check-media.ts':
+    'api/media api/media/picture api/media/film api/media/voice api/intake api/http workflows',
   // queued-memo.ts: with what a video's workflow is started.
   'api/acceptance':
-    'api/intake api/media api/parameters api/queue api/videos api/http infra/files infra/program infra/s3 infra/sound workflows workflows/video',
+    'api/intake api/media api/media/check-media.ts api/parameters api/queue api/videos api/http infra/files infra/program infra/s3 infra/sound workflows workflows/video',
   'api/openapi': 'api/intake api/parameters api/videos api/http workflows',
   'api/api-parts.ts': 'api/acceptance api/intake api/queue api/videos api/http infra/program',
   'api/routes':

@@ -115,8 +115,8 @@ const order: readonly (readonly Named[])[] = [
     ['api/acceptance/start-video.ts', 'settleEveryMs'],
   ],
   [
-    ['api/media/check-voice.ts', 'decodeMs'],
-    ['api/media/check-voice.ts', 'readUrlSeconds'],
+    ['check-voice.ts', 'decodeMs'],
+    ['check-voice.ts', 'readUrlSeconds'],
   ],
   ...['videos-worker.ts', 'media-worker.ts', 'node-worker.ts'].map((file) => ends.map((name): Named => [file, name])),
   [

@@ -1,6 +1,6 @@
 import { addAbortListener, once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { type Reading, type StoredBytes, storedBytes } from './container-facts.js'
+import { type Reading, type StoredBytes, storedBytes } from '../stored-container.js'
 import type { FilmFacts } from './film-facts.js'
 import type { Answered, Asked } from './film-facts-thread.js'
 

@@ -1,8 +1,8 @@
 import { type InputVideoTrack, MATROSKA, MP4, QTFF, WEBM } from 'mediabunny'
-import type { HdrTransfer } from '../../infra/ffmpeg/film-filters.js'
-import type { FileBytes } from '../../infra/sound/file-bytes.js'
-import type { Film } from '../../workflows/order.js'
-import { openContainer } from './container-facts.js'
+import type { HdrTransfer } from '../../../infra/ffmpeg/film-filters.js'
+import type { FileBytes } from '../../../infra/sound/file-bytes.js'
+import type { Film } from '../../../workflows/order.js'
+import { openContainer } from '../stored-container.js'
 
 /** What a film's container says of its first picture track; `track` is undefined where it has none. */
 export type FilmFacts = { seconds: number | undefined; track: FilmTrack | undefined }

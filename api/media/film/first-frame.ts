@@ -1,7 +1,7 @@
-import { runFfmpeg, safeInput } from '../../infra/ffmpeg/ffmpeg.js'
-import { alphaDecoder } from '../../infra/ffmpeg/film-filters.js'
-import type { Film } from '../../workflows/order.js'
-import type { Size } from '../../workflows/size-buckets.js'
+import { runFfmpeg, safeInput } from '../../../infra/ffmpeg/ffmpeg.js'
+import { alphaDecoder } from '../../../infra/ffmpeg/film-filters.js'
+import type { Film } from '../../../workflows/order.js'
+import type { Size } from '../../../workflows/size-buckets.js'
 
 /** A film's first frame that decodes: its size in pixels as it is displayed, the shape of one of them, and when it is shown, in seconds. */
 export type FirstFrame = Size & { pixelAspect: number; start: number }

@@ -1,19 +1,21 @@
-import { FfmpegFailed } from '../../infra/ffmpeg/ffmpeg.js'
-import { toSdr } from '../../infra/ffmpeg/film-filters.js'
-import type { Film, Reference } from '../../workflows/order.js'
-import type { Size } from '../../workflows/size-buckets.js'
-import { leastSide, mostPixels } from './check-picture.js'
-import { mediaProblem } from './check-voice.js'
-import { readRange } from './container-facts.js'
-import { declaredBytes } from './declared-bytes.js'
+import { FfmpegFailed } from '../../../infra/ffmpeg/ffmpeg.js'
+import { toSdr } from '../../../infra/ffmpeg/film-filters.js'
+import type { Film, Reference } from '../../../workflows/order.js'
+import type { Size } from '../../../workflows/size-buckets.js'
+import { declaredBytes } from '../declared-bytes.js'
+import type { MediaChecking, ReferenceChecking } from '../media-checking.js'
+import { mediaProblem } from '../media-problem.js'
+import { leastSide, mostPixels } from '../picture/check-picture.js'
+import { storedBytes } from '../stored-container.js'
 import { type FilmFacts, takenCodecsInWords } from './film-facts.js'
 import { filmFacts } from './film-facts-in-thread.js'
 import { type FirstFrame, firstFrame, squareSize } from './first-frame.js'
-import type { MediaChecking, ReferenceChecking } from './media-checking.js'
-import { Problem, unavailable } from '../http/problems.js'
-import type { StoredInput } from '../intake/store-input.js'
+import { Problem } from '../../http/problems.js'
+import type { StoredInput } from '../../intake/store-input.js'
 
 const readUrlSeconds = 600
+/** No honest film has so many boxes before its pictures; of those that are written in fragments the rest is not walked. */
+const mostBoxes = 16
 
 /**
  * What an order must know of a film. Its first frame is decoded as the media worker will decode it; of the rest what can be decoded is
@@ -65,10 +67,7 @@ async function refuseCutOff(
   { store }: MediaChecking,
   signal: AbortSignal,
 ): Promise<void> {
-  const declared = await declaredBytes(store, film, signal).catch((error: unknown) => {
-    signal.throwIfAborted()
-    throw unavailable('the object store', error)
-  })
+  const declared = await declaredBytes(storedBytes(store, film, signal), mostBoxes)
   if (declared === undefined || declared <= film.bytes) return
   const missing = 1 - film.bytes / declared
   const { seconds, track } = facts ?? {}
@@ -91,10 +90,7 @@ async function frameOf(
     .catch(async (error: unknown) => {
       if (!isInterrupted(error)) throw error
       // Of some damaged files ffmpeg says what it says of a store that is away: then this answers, and it says so again.
-      await readRange(store, film.key, 0, 1, signal).catch((away: unknown) => {
-        signal.throwIfAborted()
-        throw unavailable('the object store', away)
-      })
+      await storedBytes(store, film, signal).read(0, 1)
       return await decode().catch((again: unknown) => {
         throw isInterrupted(again) ? refused(why, again) : again
       })

@@ -1,4 +1,4 @@
-import type { FileBytes } from '../../infra/sound/file-bytes.js'
+import type { FileBytes } from '../../../infra/sound/file-bytes.js'
 
 /** The length that an AIFF or AIFF-C file declares: its frames by its rate (an 80-bit float); undefined where it says nothing. */
 export async function aiffSeconds(file: FileBytes): Promise<number | undefined> {

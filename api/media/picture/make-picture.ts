@@ -1,5 +1,5 @@
 import sharp, { type Sharp } from 'sharp'
-import type { Size } from '../../workflows/size-buckets.js'
+import type { Size } from '../../../workflows/size-buckets.js'
 import { lightOf } from './ink.js'
 import { hasAdobeMarker, withEnd } from './jpeg-markers.js'
 

@@ -1,8 +1,8 @@
-import type { HeardSound } from '../../infra/sound/heard-sound.js'
-import { Resampler } from '../../infra/sound/resampler.js'
-import { wavHeader } from '../../infra/sound/wav-header.js'
-import { integersOf } from '../../infra/sound/wav-samples.js'
-import { analysisRate } from '../../workflows/order.js'
+import type { HeardSound } from '../../../infra/sound/heard-sound.js'
+import { Resampler } from '../../../infra/sound/resampler.js'
+import { wavHeader } from '../../../infra/sound/wav-header.js'
+import { integersOf } from '../../../infra/sound/wav-samples.js'
+import { analysisRate } from '../../../workflows/order.js'
 
 /** What of a sound is analysed: the mean of its sides, or one of them; and how many times as loud. */
 export type Hearing = { channel: 'both' | 'left' | 'right'; gain: number }

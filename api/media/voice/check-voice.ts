@@ -1,13 +1,15 @@
-import { FfmpegFailed } from '../../infra/ffmpeg/ffmpeg.js'
-import { bytesInMemory, type FileBytes } from '../../infra/sound/file-bytes.js'
-import { type HeardSound, openSound } from '../../infra/sound/heard-sound.js'
-import { analysisRate, type Voice } from '../../workflows/order.js'
+import { FfmpegFailed } from '../../../infra/ffmpeg/ffmpeg.js'
+import { bytesInMemory, type FileBytes } from '../../../infra/sound/file-bytes.js'
+import { type HeardSound, openSound } from '../../../infra/sound/heard-sound.js'
+import { analysisRate, type Voice } from '../../../workflows/order.js'
 import { AnalysisSignal, type Hearing, usualHearing } from './analysis-signal.js'
-import { isProtected, missingSeconds, storedBytes } from './container-facts.js'
-import type { MediaChecking } from './media-checking.js'
-import { Problem, unavailable } from '../http/problems.js'
-import type { StoredInput } from '../intake/store-input.js'
-import { convert, refusedCodings } from '../intake/voice-kinds.js'
+import type { MediaChecking } from '../media-checking.js'
+import { mediaProblem } from '../media-problem.js'
+import { storedBytes } from '../stored-container.js'
+import { isProtected, missingSeconds } from './missing-seconds.js'
+import { Problem, unavailable } from '../../http/problems.js'
+import type { StoredInput } from '../../intake/store-input.js'
+import { convert, refusedCodings } from '../../intake/voice-kinds.js'
 
 export const shortestVoiceSeconds = 0.4
 const decodeMs = 120_000
@@ -116,20 +118,6 @@ function decodingProblem(error: unknown, signal: AbortSignal, isLocked: boolean)
     }
     return refused('cannot be decoded: it is broken or cut off', error)
   })
-}
-
-/** What a failed ffmpeg means for the request that it ran for. */
-export function mediaProblem(error: unknown, signal: AbortSignal, refusal: () => Problem): unknown {
-  signal.throwIfAborted()
-  if (!(error instanceof FfmpegFailed)) return error
-  switch (error.reason) {
-    case 'refused':
-    case 'timeout': // no honest file of these sizes takes so long
-      return refusal()
-    case 'aborted':
-    case 'interrupted':
-      return unavailable('the object store', error)
-  }
 }
 
 function refused(what: string, cause?: unknown): Problem {

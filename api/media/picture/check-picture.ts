@@ -1,10 +1,10 @@
-import { objectKeys } from '../../workflows/object-keys.js'
-import type { Reference } from '../../workflows/order.js'
-import { fileLimits } from '../intake/file-kinds.js'
-import type { StoredInput } from '../intake/store-input.js'
-import { Problem, unavailable } from '../http/problems.js'
+import { objectKeys } from '../../../workflows/object-keys.js'
+import type { Reference } from '../../../workflows/order.js'
+import { fileLimits } from '../../intake/file-kinds.js'
+import type { StoredInput } from '../../intake/store-input.js'
+import { Problem, unavailable } from '../../http/problems.js'
 import { decodeSeconds, makePicture, type PictureHeader, readPictureHeader } from './make-picture.js'
-import type { MediaChecking, ReferenceChecking } from './media-checking.js'
+import type { MediaChecking, ReferenceChecking } from '../media-checking.js'
 
 export const mostPixels = 40_000_000
 export const leastSide = 64
