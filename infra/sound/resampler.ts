@@ -1,7 +1,7 @@
 /**
  * Changes the rate of one channel, piece by piece: a windowed sinc, a row of its values for each place between two samples
  * that an output may fall on. The window is that of ffmpeg's own resampler (libswresample: 32 zero crossings, Kaiser β = 9,
- * cut off at 0.97 of the lower band), and so is the sound: see `test/infra/resampler.test.ts` for figures. Nothing is delayed.
+ * cut off at 0.97 of the lower band), and so is the sound: see `test/infra/sound/resampler.test.ts` for figures. Nothing is delayed.
  *
  * `length` samples become `ceil(length × to / from)`.
  */

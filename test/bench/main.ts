@@ -9,14 +9,14 @@ import { DefaultLogger, Runtime } from '@temporalio/worker'
 import { freePorts } from '../../infra/local/stack/stack-settings.js'
 import { withStack } from '../../infra/local/stack/with-stack.js'
 import { benchApi } from './api.js'
-import { benchComm } from './comm.js'
+import { benchComm } from './ranks/comm.js'
 import { benchDemo } from './demo.js'
 import { benchDispatch } from './dispatch.js'
 import { benchDownload } from './download.js'
-import { benchMemory } from './memory.js'
+import { benchMemory } from './ranks/memory.js'
 import { report } from './report.js'
 import { benchUpload } from './upload.js'
-import { benchWeights } from './weights.js'
+import { benchWeights } from './ranks/weights.js'
 
 const onStack = {
   api: benchApi,

@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
-import { filmFacts } from '../../../api/media/film-facts-in-thread.js'
+import { filmFacts } from '../../../api/media/film/film-facts-in-thread.js'
 import { orderNote } from '../../../workflows/video/order-note.js'
 import { anAcceptedOrder } from '../../support/api/an-order.js'
+import { alphaCodecs } from '../../support/media/alpha-codecs.js'
 import { ffmpeg } from '../../support/api/api-media.js'
 import { MemoryObjectStore } from '../../support/faults/memory-object-store.js'
 import { refusedReference, takeReference, type TakingOptions } from '../../support/media/taken-reference.js'
@@ -240,42 +241,11 @@ test('of a film that is damaged in its middle, what can be decoded is used', asy
 
 test('behind see-through pixels stands white, or the colour that is asked for', async () => {
   const seeThrough = '[0]format=yuva420p,geq=lum=lum(X\\,Y):cb=cb(X\\,Y):cr=cr(X\\,Y):a=0'
-  const vp9 = film(
-    'alpha.webm',
-    ...colours(1, ['black']),
-    '-vf',
-    seeThrough,
-    '-c:v',
-    'libvpx-vp9',
-    '-pix_fmt',
-    'yuva420p',
-    '-cpu-used',
-    '8',
-  )
-  const vp8 = film(
-    'alpha8.webm',
-    ...colours(1, ['black']),
-    '-vf',
-    seeThrough,
-    '-c:v',
-    'libvpx',
-    '-pix_fmt',
-    'yuva420p',
-    '-auto-alt-ref',
-    '0',
-  )
-  const prores = film(
-    'alpha.mov',
-    ...colours(1, ['black']),
-    '-vf',
-    seeThrough,
-    '-c:v',
-    'prores_ks',
-    '-profile:v',
-    '4444',
-    '-pix_fmt',
-    'yuva444p10le',
-  )
+  const coded = (name: string, codec: readonly string[]): Buffer =>
+    film(name, ...colours(1, ['black']), '-vf', seeThrough, ...codec)
+  const vp9 = coded('alpha.webm', alphaCodecs.vp9)
+  const vp8 = coded('alpha8.webm', alphaCodecs.vp8)
+  const prores = coded('alpha.mov', alphaCodecs.prores)
   for (const sent of [vp9, vp8, prores]) {
     assert.deepEqual(
       runs((await shown(sent)).named).map(([colour]) => colour),

@@ -7,6 +7,7 @@ import test, { after } from 'node:test'
 import sharp from 'sharp'
 import { Problem } from '../../../api/http/problems.js'
 import { ffmpeg, ffmpegPath } from '../../support/api/api-media.js'
+import { alphaCodecs } from '../../support/media/alpha-codecs.js'
 import { mutated } from '../../support/media/mutations.js'
 import { animatedPng } from '../../support/media/odd-pictures.js'
 import { takeReference } from '../../support/media/taken-reference.js'
@@ -40,20 +41,10 @@ const film = (name: string, ...args: string[]): Buffer => {
 const films: Record<string, Buffer> = {
   h264: film('a.mp4', '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '3'),
   prores: film('a.mov', '-c:v', 'prores'),
-  'prores with alpha': film('b.mov', '-c:v', 'prores_ks', '-profile:v', '4444', '-pix_fmt', 'yuva444p10le'),
+  'prores with alpha': film('b.mov', ...alphaCodecs.prores),
   'motion jpeg': film('c.mov', '-c:v', 'mjpeg'),
-  'vp8 with alpha': film('a.webm', '-c:v', 'libvpx', '-pix_fmt', 'yuva420p', '-auto-alt-ref', '0'),
-  'vp9 with alpha': film(
-    'b.webm',
-    '-c:v',
-    'libvpx-vp9',
-    '-pix_fmt',
-    'yuva420p',
-    '-cpu-used',
-    '8',
-    '-deadline',
-    'realtime',
-  ),
+  'vp8 with alpha': film('a.webm', ...alphaCodecs.vp8),
+  'vp9 with alpha': film('b.webm', ...alphaCodecs.vp9),
 }
 
 /** What a mutated file may come to: taken, with what the ranks read, or refused as the client's. Never a fault of ours, never a wait. */

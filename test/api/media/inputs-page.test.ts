@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { references } from '../../../api/intake/file-kinds.js'
 import { kindNames } from '../../../api/intake/kind-names.js'
-import { otherCodecs, takenCodecsInWords } from '../../../api/media/film-facts.js'
+import { otherCodecs, takenCodecsInWords } from '../../../api/media/film/film-facts.js'
 import { root } from '../../../infra/local/setup/root.mjs'
 
 const page = readFileSync(join(root, 'docs/inputs.md'), 'utf8')

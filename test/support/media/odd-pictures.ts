@@ -1,5 +1,4 @@
-import { deflateSync } from 'node:zlib'
-import { crc32 } from './crc32.js'
+import { crc32, deflateSync } from 'node:zlib'
 
 /** A chunk of a PNG; with a checksum that is wrong where asked. */
 export function pngChunk(type: string, content: Buffer, isWrong = false): Buffer {

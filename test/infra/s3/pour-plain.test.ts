@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'node:test'
-import { pourPlain } from '../../infra/s3/pour-plain.js'
+import { pourPlain } from '../../../infra/s3/pour-plain.js'
 
 /** A server that says exactly what a test wants, piece by piece, to one request after another; what it was asked. */
 async function saying(context: test.TestContext, say: (socket: Socket) => unknown) {

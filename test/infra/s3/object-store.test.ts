@@ -4,9 +4,9 @@ import { Writable } from 'node:stream'
 import { after, test } from 'node:test'
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import fc from 'fast-check'
-import { createS3Client } from '../../infra/s3/s3-client.js'
-import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
-import { testStack } from '../support/test-stack.js'
+import { createS3Client } from '../../../infra/s3/s3-client.js'
+import { connectObjectStore } from '../../../infra/s3/s3-object-store.js'
+import { testStack } from '../../support/test-stack.js'
 
 const { s3: settings } = testStack()
 const store = await connectObjectStore(settings)

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 
-const program = new URL('../../infra/program/program.js', import.meta.url).href
-const settings = new URL('../../infra/program/settings.js', import.meta.url).href
-const startProblem = new URL('../../infra/program/start-problem.js', import.meta.url).href
+const program = new URL('../../../infra/program/program.js', import.meta.url).href
+const settings = new URL('../../../infra/program/settings.js', import.meta.url).href
+const startProblem = new URL('../../../infra/program/start-problem.js', import.meta.url).href
 
 /** Starts a program whose `main` has this body. */
 function start(body: string, env: Record<string, string> = {}): ChildProcess {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as groups from '../../infra/program/settings.js'
+import * as groups from '../../../infra/program/settings.js'
 import {
   apiSettings,
   BadSettings,
@@ -8,8 +8,8 @@ import {
   readSettings,
   s3Settings,
   telemetrySettings,
-} from '../../infra/program/settings.js'
-import { settingMeantBy, settingWarnings } from '../../infra/program/setting-warnings.js'
+} from '../../../infra/program/settings.js'
+import { settingMeantBy, settingWarnings } from '../../../infra/program/setting-warnings.js'
 
 const keys = { S3_ACCESS_KEY: 'key', S3_SECRET_KEY: 'secret' }
 

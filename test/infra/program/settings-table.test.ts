@@ -4,8 +4,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { z } from 'zod'
-import * as settings from '../../infra/program/settings.js'
-import { root } from '../../infra/local/setup/root.mjs'
+import * as settings from '../../../infra/program/settings.js'
+import { root } from '../../../infra/local/setup/root.mjs'
 
 /** The README's table as the settings have it; a default that depends on the machine is described instead. */
 function expectedRows(): string[] {

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { parts } from '../../infra/local/setup/parts.mjs'
-import { root } from '../../infra/local/setup/root.mjs'
-import type { Row } from './report.js'
+import { parts } from '../../../infra/local/setup/parts.mjs'
+import { root } from '../../../infra/local/setup/root.mjs'
+import type { Row } from '../report.js'
 
 type Measured = { seconds: number; chunks: number; render_seconds: number; peak_kib: number[] }
 

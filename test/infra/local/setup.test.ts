@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { strToU8, zipSync } from 'fflate'
-import { goStep } from '../../infra/local/setup/minio.mjs'
-import { versions } from '../../infra/local/setup/parts.mjs'
-import { findUv, installTorch, systemPython } from '../../infra/local/setup/python-parts.mjs'
+import { goStep } from '../../../infra/local/setup/minio.mjs'
+import { versions } from '../../../infra/local/setup/parts.mjs'
+import { findUv, installTorch, systemPython } from '../../../infra/local/setup/python-parts.mjs'
 
 test('while MinIO is built, the line says what is downloaded and then what is compiled', () => {
   const step = goStep()

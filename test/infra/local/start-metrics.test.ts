@@ -3,9 +3,9 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import test from 'node:test'
-import { ownBucket } from '../support/own-bucket.js'
-import { outsideServers, runProgram } from '../support/run-program.js'
-import { testStack } from '../support/test-stack.js'
+import { ownBucket } from '../../support/own-bucket.js'
+import { outsideServers, runProgram } from '../../support/run-program.js'
+import { testStack } from '../../support/test-stack.js'
 
 test('npm start serves metrics from METRICS_PORT on, lists where, and says which port was taken', async (context) => {
   const base = randomInt(1_000, 3_000) * 10 // below the ports that systems give to connections on their way out

@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { affectedParts } from '../../infra/local/dev/affected-parts.js'
-import { restartOnChange } from '../../infra/local/dev/restart-on-change.js'
-import { until } from '../support/until.js'
+import { affectedParts } from '../../../infra/local/dev/affected-parts.js'
+import { restartOnChange } from '../../../infra/local/dev/restart-on-change.js'
+import { until } from '../../support/until.js'
 
 test('a source file concerns the programs that run it', () => {
   const names = ['minio', 'temporal', 'videos', 'media', 'runner-1', 'node-1', 'runner-2', 'node-2', 'api']

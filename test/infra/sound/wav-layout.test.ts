@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bytesInMemory } from '../../infra/sound/file-bytes.js'
-import { wavLayout } from '../../infra/sound/wav-layout.js'
-import { fmtChunk, riff, riffChunk, tone } from '../support/media/wav-files.js'
+import { bytesInMemory } from '../../../infra/sound/file-bytes.js'
+import { wavLayout } from '../../../infra/sound/wav-layout.js'
+import { fmtChunk, riff, riffChunk, tone } from '../../support/media/wav-files.js'
 
 const samples = 20_000
 const sound = tone(samples)

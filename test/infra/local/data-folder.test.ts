@@ -17,10 +17,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { closeToOthers, ownFolder } from '../../infra/files/private-folder.js'
-import { BadSettings } from '../../infra/program/settings.js'
-import { DataFolder, DataInUse } from '../../infra/local/data/data-folder.js'
-import { startStack } from '../../infra/local/stack/stack.js'
+import { closeToOthers, ownFolder } from '../../../infra/files/private-folder.js'
+import { BadSettings } from '../../../infra/program/settings.js'
+import { DataFolder, DataInUse } from '../../../infra/local/data/data-folder.js'
+import { startStack } from '../../../infra/local/stack/stack.js'
 
 const nobody = 65534
 const isRoot = process.getuid?.() === 0

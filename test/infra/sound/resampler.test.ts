@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import { Resampler } from '../../infra/sound/resampler.js'
-import { ffmpegPath } from '../support/api/api-media.js'
+import { Resampler } from '../../../infra/sound/resampler.js'
+import { ffmpegPath } from '../../support/api/api-media.js'
 
 const to = 16_000
 

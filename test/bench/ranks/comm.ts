@@ -1,5 +1,5 @@
-import type { Row } from './report.js'
-import { runOnRanks } from '../support/runner/run-on-ranks.js'
+import type { Row } from '../report.js'
+import { runOnRanks } from '../../support/runner/run-on-ranks.js'
 
 type Communication = {
   ranks: number

@@ -12,12 +12,12 @@ import {
   PutBucketPolicyCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import { createS3Client, type S3Address } from '../../infra/s3/s3-client.js'
-import { connectObjectStore } from '../../infra/s3/s3-object-store.js'
-import { minioAdminCall } from '../../infra/local/data/minio-admin-call.js'
-import { readSecrets } from '../../infra/local/data/secrets.js'
-import { processesOf } from '../run/leftovers.js'
-import { testStack } from '../support/test-stack.js'
+import { createS3Client, type S3Address } from '../../../infra/s3/s3-client.js'
+import { connectObjectStore } from '../../../infra/s3/s3-object-store.js'
+import { minioAdminCall } from '../../../infra/local/data/minio-admin-call.js'
+import { readSecrets } from '../../../infra/local/data/secrets.js'
+import { processesOf } from '../../run/leftovers.js'
+import { testStack } from '../../support/test-stack.js'
 
 const stack = testStack()
 const { MINIO_ROOT_USER, MINIO_ROOT_PASSWORD } = readSecrets(join(stack.dataDir, 'secrets.json')).root

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { ranksFolder } from '../../gaudi-runner/ranks/rank-command.js'
-import { parts } from '../../infra/local/setup/parts.mjs'
-import type { Row } from './report.js'
-import { runOnRanks } from '../support/runner/run-on-ranks.js'
+import { ranksFolder } from '../../../gaudi-runner/ranks/rank-command.js'
+import { parts } from '../../../infra/local/setup/parts.mjs'
+import type { Row } from '../report.js'
+import { runOnRanks } from '../../support/runner/run-on-ranks.js'
 
 type Loading = {
   ranks: number

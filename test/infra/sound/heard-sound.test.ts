@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import { bytesInMemory } from '../../infra/sound/file-bytes.js'
-import { openSound } from '../../infra/sound/heard-sound.js'
-import { ffmpeg, ffmpegPath } from '../support/api/api-media.js'
-import { floats, fmtChunk, riff, riffChunk, tone } from '../support/media/wav-files.js'
+import { bytesInMemory } from '../../../infra/sound/file-bytes.js'
+import { openSound } from '../../../infra/sound/heard-sound.js'
+import { ffmpeg, ffmpegPath } from '../../support/api/api-media.js'
+import { floats, fmtChunk, riff, riffChunk, tone } from '../../support/media/wav-files.js'
 
 /** What is heard of a WAV, left and right by turns, without ffmpeg. */
 async function heard(file: Buffer, seconds = 60): Promise<{ rate: number; samples: number[] }> {

@@ -7,19 +7,19 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { isAlive } from '../../infra/program/is-alive.js'
-import { BadSettings } from '../../infra/program/settings.js'
-import { diesWithParent } from '../../infra/local/supervisor/dies-with-parent.js'
-import { findSetpriv } from '../../infra/local/setup/setpriv.mjs'
-import { readableLine, readLogLine } from '../../infra/local/supervisor/log-line.js'
-import type { StackPart, Stage } from '../../infra/local/supervisor/part.js'
-import { metricsWishes, movedMetrics } from '../../infra/local/stack/metrics-ports.js'
-import { PortsTaken, takePorts } from '../../infra/local/stack/ports.js'
-import { readStackSettings } from '../../infra/local/stack/stack-settings.js'
-import { PartFailed, PartRefused } from '../../infra/local/supervisor/supervised-part.js'
-import { Supervisor } from '../../infra/local/supervisor/supervisor.js'
-import { readLogs } from '../support/log-files.js'
-import { until } from '../support/until.js'
+import { isAlive } from '../../../infra/program/is-alive.js'
+import { BadSettings } from '../../../infra/program/settings.js'
+import { diesWithParent } from '../../../infra/local/supervisor/dies-with-parent.js'
+import { findSetpriv } from '../../../infra/local/setup/setpriv.mjs'
+import { readableLine, readLogLine } from '../../../infra/local/supervisor/log-line.js'
+import type { StackPart, Stage } from '../../../infra/local/supervisor/part.js'
+import { metricsWishes, movedMetrics } from '../../../infra/local/stack/metrics-ports.js'
+import { PortsTaken, takePorts } from '../../../infra/local/stack/ports.js'
+import { readStackSettings } from '../../../infra/local/stack/stack-settings.js'
+import { PartFailed, PartRefused } from '../../../infra/local/supervisor/supervised-part.js'
+import { Supervisor } from '../../../infra/local/supervisor/supervisor.js'
+import { readLogs } from '../../support/log-files.js'
+import { until } from '../../support/until.js'
 
 const readyLine = `console.log(JSON.stringify({ level: 'info', msg: 'up', event: 'ready' }))`
 
@@ -147,7 +147,7 @@ test('a part that ignores SIGTERM is killed after its grace', async (context) =>
 })
 
 test('kill -9 of the supervisor leaves no part behind', async (context) => {
-  const modules = join(import.meta.dirname, '../../infra/local/supervisor')
+  const modules = join(import.meta.dirname, '../../../infra/local/supervisor')
   const script = `
     const { Supervisor } = await import(${JSON.stringify(join(modules, 'supervisor.js'))})
     const parts = new Supervisor({ logDir: ${JSON.stringify(folder(context))}, show() {} })
@@ -164,7 +164,7 @@ test('kill -9 of the supervisor leaves no part behind', async (context) => {
 })
 
 test('a command of set-up ends when set-up is killed', { skip: findSetpriv() === undefined }, async () => {
-  const command = join(import.meta.dirname, '../../infra/local/setup/command.mjs')
+  const command = join(import.meta.dirname, '../../../infra/local/setup/command.mjs')
   const told = `console.log(process.pid); setInterval(() => {}, 1000)`
   const script = `
     const { runCommand } = await import(${JSON.stringify(command)})
